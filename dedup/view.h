@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The view: the set of merged blocks that is published now. A sync brings it up to the bucket and swaps the whole set at
+ * once; who holds the old snapshot goes on seeing the old set.
+ */
+#ifndef DEDUP_VIEW_H
+#define DEDUP_VIEW_H
+
+#include "dedup/merged_block.h"
+#include "dedup/source.h"
+#include "store/catalogue.h"
+
+struct view;
+
+struct view_snapshot {
+	_Atomic unsigned refs;
+	uint64_t generation;		/* rises by one a publication */
+	struct merged_block **blocks;	/* sorted by ULID; a reference each */
+	size_t n;
+};
+
+struct view_snapshot *view_snapshot(struct view *v); /* a reference to the current one */
+void view_snapshot_unref(struct view_snapshot *s);
+
+/* The block of this ULID in the snapshot, borrowed; NULL: not there. */
+struct merged_block *view_snapshot_find(const struct view_snapshot *s, const struct ulid *u);
+
+/*
+ * A block that was published at some time and whose files may still be open: from the snapshot, or retired. A
+ * reference, or NULL. (For node ids that the kernel still knows after the listing changed.)
+ */
+struct merged_block *view_find_any(struct view *v, const struct ulid *u);
+
+/* Calls fn(arg, old, new) after each publication, from the thread that synced, with no lock held. */
+void view_on_publish(struct view *v,
+	void (*fn)(void *arg, const struct view_snapshot *before, const struct view_snapshot *after), void *arg);
+
+/* blocks.json and the view's part of status.json: JSON text appended to out. */
+void view_blocks_json(struct view *v, struct buf *out);
+void view_status_json(struct view *v, struct buf *out);
+
+struct view_options {
+	const char *dir; /* local directory for merged indexes, slot maps and made slots */
+	struct dedup_settings dedup;
+	uint64_t cache_max_bytes; /* of made slots */
+	unsigned threads;	  /* that merge; 0: one a processor */
+};
+
+/* Borrows bucket and catalogue and what options point to. */
+int view_open(const struct view_options *options, struct bucket *bucket, struct catalogue *catalogue,
+	struct view **out, struct err *e);
+void view_close(struct view *v);
+
+/*
+ * Syncs the catalogue, merges what is new and publishes. -errno where the bucket can't be listed or the local disk fails;
+ * the published set stands then.
+ */
+int view_sync(struct view *v, int64_t now_ms, struct err *e);
+
+#endif
