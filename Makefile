@@ -1,37 +1,46 @@
-# thanosfs: `make` builds build/release/thanosfs; `make deps` installs what that needs on Debian 12.
+# SPDX-License-Identifier: Apache-2.0
+# thanosfs: `make deps all` on Debian 12 leaves the program at build/release/thanosfs. The other targets: `make help`.
 #
-# One build a variant, each in build/<variant>/: release, debug, asan (with UBSan), tsan.
+# One build a variant, each in build/<variant>/: release, debug, asan (with UBSan), tsan, fuzz (libFuzzer).
 #   make VARIANT=asan check-units      sources are found by wildcard: a new file edits nothing here.
 
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
 
 VARIANT ?= release
 B       := build/$(VARIANT)
 VERSION := 0.1.0
+PREFIX  ?= /usr/local
 
-DEPS_BUILD := gcc g++ make pkg-config libfuse3-dev libcurl4-openssl-dev libsnappy-dev libyaml-dev libjansson-dev \
-	libre2-dev libxxhash-dev libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler
-DEPS_TEST  := fuse3 attr jq curl python3 prometheus clang clang-format libclang-rt-14-dev llvm-14 man-db procps
-PKGS       := fuse3 libmicrohttpd jansson yaml-0.1 re2 libxxhash
-CC_release := gcc
-CC_debug   := gcc
-CC_asan    := clang
-CC_tsan    := clang
-CC         := $(or $(CC_$(VARIANT)),gcc)
-CXX        := $(if $(filter clang,$(CC)),clang++,g++)
-AR         := $(if $(filter clang,$(CC)),llvm-ar-14,gcc-ar)
+# What to build with, what the demo and the tests need beyond that, and what `make lint` and the sanitizers need.
+DEPS_BUILD := gcc g++ libc6-dev make pkg-config libfuse3-dev libyaml-dev libjansson-dev libre2-dev libxxhash-dev \
+	libmicrohttpd-dev libssl-dev
+DEPS_DEMO  := fuse3 prometheus curl jq python3
+DEPS_TEST  := attr procps
+DEPS_LINT  := clang clang-format libclang-rt-14-dev llvm-14 man-db shellcheck
+PKGS       := fuse3 libmicrohttpd jansson yaml-0.1 re2 libxxhash libcrypto
+
+CC_asan := clang
+CC_tsan := clang
+CC_fuzz := clang
+CC      := $(or $(CC_$(VARIANT)),gcc)
+CXX     := $(if $(filter clang,$(CC)),clang++,g++)
+AR      := $(if $(filter clang,$(CC)),llvm-ar-14,gcc-ar)
 
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wpointer-arith -Wwrite-strings -Wundef -Werror
 WARN_C   := -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
-OPT_release := -O3 -g -flto=auto -DNDEBUG
+# Fat objects: the programs are linked with LTO, the many test programs without, which takes seconds less each.
+OPT_release := -O3 -g -flto=auto -ffat-lto-objects -DNDEBUG
 OPT_debug   := -O0 -g
 OPT_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+OPT_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT         := $(OPT_$(VARIANT))
-PKG_CFLAGS   = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS     = $(shell pkg-config --libs $(PKGS))
+# Asked for once, and only by a recipe: reading this file needs neither pkg-config nor a compiler.
+PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS     = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 CPPFLAGS_ALL = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=314 -DTHANOSFS_VERSION='"$(VERSION)"' \
 	$(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu17 -pthread $(OPT) $(WARN) $(WARN_C) $(CFLAGS)
@@ -39,37 +48,66 @@ CXXFLAGS_ALL = -std=c++17 -pthread $(OPT) $(WARN) $(CXXFLAGS)
 LDFLAGS_ALL  = -pthread $(OPT) $(LDFLAGS)
 LIBS_ALL     = $(PKG_LIBS) -lm $(LIBS)
 
-LIB_C   := $(wildcard lib/*/*.c store/*.c dedup/*.c fs/*.c compactor/*.c)
-LIB_CC  := $(wildcard lib/*/*.cc)
-CMD_C   := $(wildcard cmd/*.c)
+# A line a file, the whole command with V=1.
+Q    := $(if $(V),,@)
+SAY   = $(if $(V),,@echo '  $(1)	$@')
+
+# tests/support/ is an archive, so that a test gets only what it asks for. A fake_*.c takes the place of a module of the
+# library: it is linked into exactly those tests that name it below.
+LIB_C     := $(wildcard lib/*/*.c store/*.c dedup/*.c fs/*.c query/*.c compactor/*.c sidecar/*.c receive/*.c rule/*.c)
+LIB_CC    := $(wildcard lib/*/*.cc)
+CMD_C     := $(wildcard cmd/*.c)
+UNIT_C    := $(wildcard tests/unit/*.c)
+PROP_C    := $(wildcard tests/prop/*.c)
+FUZZ_C    := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_C   := $(wildcard tests/bench/*.c)
+GEN_C     := $(wildcard tests/gen/*.c)
+SUPPORT_C := $(filter-out tests/support/fake_%,$(wildcard tests/support/*.c))
+SYS       := $(sort $(filter-out tests/sys/lib.sh,$(wildcard tests/sys/*.sh)))
+MAN       := $(wildcard man/*.[1-8])
+
 LIB_O   := $(LIB_C:%.c=$(B)/%.o) $(LIB_CC:%.cc=$(B)/%.o)
 CMD_O   := $(CMD_C:%.c=$(B)/%.o)
-UNIT_C  := $(wildcard tests/unit/*.c)
-PROP_C  := $(wildcard tests/prop/*.c)
-FUZZ_C  := $(wildcard tests/fuzz/fuzz_*.c)
-BENCH_C := $(wildcard tests/bench/*.c)
-TOOL_C  := $(wildcard tests/gen/*.c)
-SUPPORT_C := $(wildcard tests/support/*.c)
-SUPPORT_O := $(SUPPORT_C:%.c=$(B)/%.o)
 UNITS   := $(UNIT_C:%.c=$(B)/%)
 PROPS   := $(PROP_C:%.c=$(B)/%)
-REPLAYS := $(FUZZ_C:%.c=$(B)/%)
+FUZZERS := $(FUZZ_C:%.c=$(B)/%)
 BENCHES := $(BENCH_C:%.c=$(B)/%)
-TOOLS   := $(TOOL_C:%.c=$(B)/%)
+GENS    := $(GEN_C:%.c=$(B)/%)
 
-.PHONY: all
+.PHONY: all help
 all: $(B)/thanosfs
 
+help:
+	@echo 'all        build/release/thanosfs'
+	@echo 'deps       install the Debian packages that are missing for any of these'
+	@echo 'check      units, properties, corpus replays, system tests (with FUSE, Prometheus and promtool)'
+	@echo 'check-sys  the system tests alone; check-units: the units, properties and replays alone'
+	@echo 'check-all  check, then all of it again under ASan with UBSan, and under TSan'
+	@echo 'fuzz       every fuzzer for FUZZ_SECONDS=60'
+	@echo 'bench      the table of doc/bench.md'
+	@echo 'lint       layers, formatting, flags against man pages, both compilers'
+	@echo 'demo       two HA clusters in a bucket, mounted, with Prometheus on it; ONCE=1 ends by itself'
+	@echo 'install    to DESTDIR and PREFIX=$(PREFIX)'
+	@echo 'clean'
+
 $(B)/thanosfs: $(CMD_O) $(B)/libthanosfs.a
-	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ALL)
+	$(call SAY,LINK)
+	$(Q)$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ALL)
 
 $(B)/libthanosfs.a: $(LIB_O)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call SAY,AR)
+	$(Q)$(AR) rcs $@ $^
+
+$(B)/libsupport.a: $(SUPPORT_C:%.c=$(B)/%.o)
+	@rm -f $@
+	$(call SAY,AR)
+	$(Q)$(AR) rcs $@ $^
 
 # Flags that changed rebuild what they built.
 FLAGS_NOW = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CXXFLAGS_ALL)
 $(B)/flags: FORCE
+	@command -v $(CC) pkg-config >/dev/null || { echo 'no compiler here: run "make deps" first' >&2; exit 1; }
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS_NOW))' > $@
 .PHONY: FORCE
@@ -77,26 +115,114 @@ FORCE:
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(B)/%.o: %.cc $(B)/flags
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS_ALL) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call SAY,CXX)
+	$(Q)$(CXX) $(CPPFLAGS_ALL) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# A test program is its own file, tests/support/ and the library.
-$(UNITS) $(PROPS) $(BENCHES) $(TOOLS): $(B)/%: $(B)/%.o $(SUPPORT_O) $(B)/libthanosfs.a
-	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ALL)
+# Objects come before archives, whatever the order of the rules that name them.
+LINK = $(CXX) $(LDFLAGS_ALL) $(1) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_ALL)
 
-# A fuzzer builds two ways: here with a main that replays a corpus, under `make fuzz` with libFuzzer.
-$(REPLAYS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(B)/libthanosfs.a
-	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(LIBS_ALL)
+$(UNITS) $(PROPS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
+	$(call SAY,LINK)
+	$(Q)$(call LINK,-fno-lto)
+
+$(BENCHES) $(GENS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
+	$(call SAY,LINK)
+	$(Q)$(call LINK)
+
+# A fuzzer builds two ways: with a main that replays a corpus, and in the variant fuzz with libFuzzer.
+FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o)
+$(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_MAIN) $(B)/libsupport.a $(B)/libthanosfs.a
+	$(call SAY,LINK)
+	$(Q)$(call LINK,$(if $(FUZZ_MAIN),-fno-lto,-fsanitize=fuzzer))
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: tests check-units
-tests: $(UNITS) $(PROPS) $(REPLAYS) $(TOOLS)
-check-units: $(UNITS)
-	@set -e; for t in $(UNITS); do echo "== $$t"; $$t; done
+.PHONY: deps deps-build deps-demo
+deps:
+	@tools/deps $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST) $(DEPS_LINT)
+deps-build:
+	@tools/deps $(DEPS_BUILD)
+deps-demo:
+	@tools/deps $(DEPS_BUILD) $(DEPS_DEMO)
+
+# A make of its own, since what it is told to build may only have become possible by `deps`.
+JOBS   ?= $(shell nproc)
+SUBMAKE = +$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
+# Everything `make check` runs, in this variant.
+.PHONY: tests programs
+programs: $(B)/thanosfs $(GENS)
+tests: programs $(UNITS) $(PROPS) $(FUZZERS)
+UNIT_CASES = $(UNITS) $(PROPS) $(FUZZERS)
+SYS_CASES  = $(SYS:%=$(VARIANT):%)
+
+.PHONY: check check-units check-sys check-all check-asan check-tsan
+check: deps
+	$(SUBMAKE) tests
+	@tests/run $(UNIT_CASES) $(SYS_CASES)
+
+check-units: deps
+	$(SUBMAKE) $(UNIT_CASES)
+	@tests/run $(UNIT_CASES)
+
+check-sys: deps
+	$(SUBMAKE) programs
+	@tests/run $(SYS_CASES)
+
+check-asan check-tsan: check-%: deps
+	$(SUBMAKE) VARIANT=$* tests
+	@tests/run $(UNIT_CASES:$(B)/%=build/$*/%) $(SYS:%=$*:%)
+
+check-all: deps
+	$(SUBMAKE) tests
+	$(SUBMAKE) VARIANT=asan tests
+	$(SUBMAKE) VARIANT=tsan tests
+	@tests/run $(foreach v,release asan tsan,$(UNIT_CASES:$(B)/%=build/$(v)/%) $(SYS:%=$(v):%))
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: deps
+	$(SUBMAKE) VARIANT=fuzz $(FUZZERS:$(B)/%=build/fuzz/%)
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS:$(B)/%=build/fuzz/%)
+
+.PHONY: bench
+bench: deps
+	$(SUBMAKE) programs $(BENCHES)
+	@tests/bench/run
+
+# The second compiler's opinion, without code.
+CLANG_OK := $(patsubst %.c,build/clang/%.ok,$(LIB_C) $(CMD_C) $(UNIT_C) $(PROP_C) $(FUZZ_C) $(BENCH_C) $(GEN_C) \
+	$(SUPPORT_C))
+.PHONY: lint check-clang
+check-clang: $(CLANG_OK)
+build/clang/%.ok: %.c $(B)/flags
+	@mkdir -p $(@D)
+	@clang $(CPPFLAGS_ALL) -std=gnu17 $(WARN) $(WARN_C) -Wthread-safety -fsyntax-only -MMD -MP -MT $@ -MF $(@:.ok=.d) $<
+	@touch $@
+-include $(shell find build/clang -name '*.d' 2>/dev/null)
+
+lint: deps
+	$(SUBMAKE) $(B)/thanosfs check-clang
+	@tools/lint --program $(B)/thanosfs
+
+.PHONY: install
+install: $(B)/thanosfs
+	install -D -m 755 $(B)/thanosfs $(DESTDIR)$(PREFIX)/bin/thanosfs
+	for page in $(MAN); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+	tools/completion $(B)/thanosfs > $(B)/thanosfs.bash
+	install -D -m 644 $(B)/thanosfs.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/thanosfs
+
+.PHONY: demo
+demo: deps-demo
+	$(SUBMAKE) programs
+	@ONCE=$(ONCE) tools/demo.sh
 
 .PHONY: clean
 clean:
