@@ -208,7 +208,7 @@ build/clang/%.ok: %.c $(B)/flags
 
 lint: deps
 	$(SUBMAKE) $(B)/thanosfs check-clang
-	@tools/lint --program $(B)/thanosfs
+	@tests/run tools/lint
 
 .PHONY: install
 install: $(B)/thanosfs
