@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Float chunks: Gorilla's XOR encoding as Prometheus has it (tsdb/chunkenc/xor.go): two bytes of sample count, then
- * for each sample the delta of delta of its time and the XOR of its value, as bits.
+ * Float chunks: Gorilla's XOR encoding as Prometheus has it (tsdb/chunkenc/xor.go): two bytes of sample
+ * count, then for each sample the delta of delta of its time and the XOR of its value, as bits.
  */
 #ifndef TSDB_XOR_H
 #define TSDB_XOR_H
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/tsdb/xor_value.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,23 +27,27 @@ void float_columns_reserve(struct float_columns *c, size_t n);
 int chunk_sample_count(const uint8_t *data, size_t size);
 
 /*
- * Appends the samples of float chunk `encoding` (CHUNK_XOR or CHUNK_XOR2, whose start times are dropped). -EBADMSG
- * for bytes that end early; then nothing was appended. Times are not checked for order.
+ * Appends the samples of float chunk `encoding` (CHUNK_XOR or CHUNK_XOR2, whose start times are dropped).
+ * -EBADMSG for bytes that end early; then nothing was appended. Times are not checked for order.
  */
-int float_chunk_decode(uint8_t encoding, const uint8_t *data, size_t size, struct float_columns *out, struct err *e);
+int float_chunk_decode(
+	uint8_t encoding, const uint8_t *data, size_t size, struct float_columns *out, struct err *e);
 
 /* Writes one XOR chunk. Fields are private. */
 struct xor_encoder {
 	struct buf *out;
 	size_t start; /* of this chunk in out */
-	uint64_t bits;
-	unsigned free_bits;
+	uint64_t pending;
+	unsigned n_pending;
 	uint32_t n;
 	int64_t t;
 	uint64_t delta;
 	uint64_t v;
-	uint8_t leading, trailing;
-	bool renew; /* the next changed value gets a window of its own */
+	struct xor_window window;
+	struct xor_window used; /* the part of it that values since it was written have needed */
+	uint8_t renew;          /* changed values still to come that get a window of their own */
+	bool has_switched;
+	uint32_t waste; /* bits the window cost since it was written beyond what its used part would have */
 };
 
 #define XOR_CHUNK_MAX_SAMPLES 65535
@@ -54,8 +59,9 @@ void xor_encoder_init(struct xor_encoder *x, struct buf *out);
 void xor_encoder_add(struct xor_encoder *x, int64_t t, uint64_t v);
 
 /*
- * Says that the samples that follow come from another source: the XOR windows of the next two changed values are
- * written anew instead of widened for good, so that a subsequence of a chunk stays about as small as it was.
+ * Says that the samples that follow come from another source: the XOR windows of the next two changed values
+ * are written anew instead of widened for good, and later ones follow the values both ways, so that a
+ * subsequence of a chunk stays about as small as it was. Without it the bytes are those Prometheus writes.
  */
 void xor_encoder_switch(struct xor_encoder *x);
 

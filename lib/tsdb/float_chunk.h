@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the decoders of the float encodings share with float_chunk_decode and nobody else. */
+#ifndef TSDB_FLOAT_CHUNK_H
+#define TSDB_FLOAT_CHUNK_H
+
+#include "lib/tsdb/bits.h"
+
+/*
+ * Decode the samples of a chunk's data behind its header into t[n] and v[n], n >= 1. False where the bytes
+ * end early or hold what no encoder writes; then the arrays hold anything.
+ */
+bool xor_decode(struct bit_reader r, size_t n, int64_t *t, uint64_t *v);
+bool xor2_decode(struct bit_reader r, size_t n, uint8_t start_times, int64_t *t, uint64_t *v);
+
+#endif

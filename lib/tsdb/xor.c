@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decoding float chunks. Times are two varints, then deltas of deltas:
+ *
+ *	0, 10 <14>, 110 <17>, 1110 <20>, 1111 <64>
+ *
+ * where a field of n bits holds -(2^(n-1) - 1) ... 2^(n-1). Scrapes are regular and values keep their XOR
+ *window, so the branches go the same way for long stretches; then the position of the next sample depends on
+ *nothing that has to be loaded first, and the processor works on several samples at once.
+ */
+#include "lib/tsdb/xor.h"
+
+#include "lib/tsdb/chunk.h"
+#include "lib/tsdb/float_chunk.h"
+
+#include <errno.h>
+
+#define COUNT_BYTES     2
+#define XOR2_HEADER     3 /* the count, and a byte about start times */
+#define FIRST_MIN_BITS  72
+#define SECOND_MIN_BITS 9
+#define RUN             8 /* unchanged samples taken at once */
+#define RUN_BITS        (2 * RUN)
+#define XOR_MIN_BITS    2 /* a sample after the second */
+#define XOR2_MIN_BITS   1
+
+void float_columns_fini(struct float_columns *c)
+{
+	free(c->t);
+	free(c->v);
+	*c = (struct float_columns){ 0 };
+}
+
+void float_columns_reserve(struct float_columns *c, size_t n)
+{
+	if (c->cap - c->len >= n)
+		return;
+	size_t cap = MAX_OF(c->len + n, c->cap * 2);
+	c->t = xreallocarray(c->t, cap, sizeof *c->t);
+	c->v = xreallocarray(c->v, cap, sizeof *c->v);
+	c->cap = cap;
+}
+
+int chunk_sample_count(const uint8_t *data, size_t size)
+{
+	return size < COUNT_BYTES ? -EBADMSG : data[0] << 8 | data[1];
+}
+
+/* The n bits below the top `skip` of w, as a field of a delta of deltas. */
+static inline uint64_t dod_field(uint64_t w, unsigned skip, unsigned n)
+{
+	uint64_t bits = w << skip >> (64 - n);
+	return bits > 1ull << (n - 1) ? bits - (1ull << n) : bits;
+}
+
+/* Reads a delta of deltas whose first bit, on top of w, is set. */
+static inline uint64_t read_dod(struct bit_reader *r, uint64_t w)
+{
+	if (!(w >> 62 & 1)) {
+		r->pos += 2 + 14;
+		return dod_field(w, 2, 14);
+	}
+	if (!(w >> 61 & 1)) {
+		r->pos += 3 + 17;
+		return dod_field(w, 3, 17);
+	}
+	if (!(w >> 60 & 1)) {
+		r->pos += 4 + 20;
+		return dod_field(w, 4, 20);
+	}
+	r->pos += 4;
+	return bits_get(r, 64);
+}
+
+bool xor_decode(struct bit_reader r, size_t n, int64_t *t_out, uint64_t *v_out)
+{
+	uint64_t t, delta = 0, x;
+	struct xor_window window = { 0 };
+	if (!bits_get_uvarint(&r, &t))
+		return false;
+	t = (uint64_t)unzigzag(t);
+	uint64_t v = bits_get(&r, 64);
+	t_out[0] = (int64_t)t;
+	v_out[0] = v;
+	if (n > 1) {
+		if (!bits_get_uvarint(&r, &delta) || !xor_get(&r, &window, &x))
+			return false;
+		t_out[1] = (int64_t)(t += delta);
+		v_out[1] = v ^= x;
+	}
+	unsigned width = xor_window_bits(window);
+	for (size_t i = 2; i < n; i++) {
+		uint64_t w = bits_peek_at(&r, r.pos);
+		if (!(w >> (64 - RUN_BITS)) && n - i >= RUN) {
+			for (size_t k = 0; k < RUN; k++) {
+				t_out[i + k] = (int64_t)(t += delta);
+				v_out[i + k] = v;
+			}
+			r.pos += RUN_BITS;
+			i += RUN - 1;
+			continue;
+		}
+		if (w >> 63) {
+			delta += read_dod(&r, w);
+			w = bits_peek_at(&r, r.pos);
+		} else {
+			w <<= 1; /* BITS_PEEK - 1 are left */
+			r.pos++;
+		}
+		t += delta;
+		t_out[i] = (int64_t)t;
+		if (!(w >> 63)) {
+			r.pos++;
+		} else if (!(w >> 62 & 1)) {
+			r.pos += 2;
+			x = width <= BITS_PEEK - 3 ? w << 2 >> (64 - width) : bits_at(&r, r.pos, width);
+			r.pos += width;
+			v ^= x << window.trailing;
+		} else {
+			r.pos += 13;
+			if (!xor_read_window(w >> 51, &window))
+				return false;
+			width = xor_window_bits(window);
+			v ^= bits_get(&r, width) << window.trailing;
+		}
+		v_out[i] = v;
+	}
+	return !bits_is_over(&r);
+}
+
+/* The bits n samples take at least, behind the header. */
+static uint64_t min_bits(size_t n, unsigned bits_a_sample)
+{
+	return (n > 0 ? FIRST_MIN_BITS : 0) + (n > 1 ? SECOND_MIN_BITS + (n - 2) * bits_a_sample : 0);
+}
+
+int float_chunk_decode(
+	uint8_t encoding, const uint8_t *data, size_t size, struct float_columns *out, struct err *e)
+{
+	if (encoding != CHUNK_XOR && encoding != CHUNK_XOR2)
+		return err_set(e, -EBADMSG, "chunk of encoding %u holds no floats", encoding);
+	bool is_xor2 = encoding == CHUNK_XOR2;
+	size_t header = is_xor2 ? XOR2_HEADER : COUNT_BYTES;
+	if (size < header)
+		return err_set(e, -EBADMSG, "float chunk has %zu bytes", size);
+	size_t n = (size_t)chunk_sample_count(data, size);
+	struct bit_reader r = { .p = data + header, .size = size - header };
+	if (min_bits(n, is_xor2 ? XOR2_MIN_BITS : XOR_MIN_BITS) > bits_left(&r))
+		return err_set(e, -EBADMSG, "float chunk of %zu bytes claims %zu samples", size, n);
+	float_columns_reserve(out, n);
+	int64_t *t = out->t + out->len;
+	uint64_t *v = out->v + out->len;
+	if (n && !(is_xor2 ? xor2_decode(r, n, data[COUNT_BYTES], t, v) : xor_decode(r, n, t, v)))
+		return err_set(e, -EBADMSG,
+			"float chunk of %zu bytes and %zu samples ends early or is garbled", size, n);
+	out->len += n;
+	return 0;
+}
