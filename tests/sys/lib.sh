@@ -89,7 +89,8 @@ stop() {
 
 cleanup() {
 	local status=$? i
-	trap - EXIT
+	trap - EXIT ERR
+	trap '' PIPE TERM INT
 	set +e
 	for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
 		kill "${pids[i]}" 2>/dev/null
