@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which chunks a merged series will have, decided from the chunk metas of its sources alone: chunks that nothing
- * overlaps pass through; the rest of the time line is cut into slots, each of which depends on nothing outside the
- * source chunks that overlap it.
+ * Which chunks a merged series will have, decided from the chunk metas of its sources alone: chunks that
+ * nothing overlaps pass through; the rest of the time line is cut into slots, each of which depends on
+ * nothing outside the source chunks that overlap it.
  */
 #ifndef DEDUP_LAYOUT_H
 #define DEDUP_LAYOUT_H
@@ -12,10 +12,12 @@
 #include "lib/tsdb/chunk.h"
 
 struct layout_input {
-	struct chunk_meta meta;	    /* ref as in the source block */
-	uint64_t tombstoned_series; /* the series' ref in the source block where some of the chunk's samples are deleted; else 0 */
-	uint32_t frame_bytes;	    /* of the chunk's frame, estimated from the next ref */
-	uint16_t source;	    /* number of the block in the window */
+	struct chunk_meta meta;     /* ref as in the source block */
+	uint64_t tombstoned_series; /* the series' ref in the source block where some of the chunk's samples
+				       are deleted; else 0 */
+	uint32_t frame_bytes;       /* of the chunk's frame, estimated from the next ref */
+	uint16_t source;            /* number of the block in the window */
+	uint16_t replica;           /* number of the replica identity; lower wins ties */
 };
 
 /* A source chunk of a slot. */
@@ -30,7 +32,7 @@ struct slot_source {
 /* A piece of the time line whose samples are made, not found. */
 struct slot {
 	int64_t from, to;    /* its samples: from <= t < to */
-	int64_t left, right; /* the last sample of the base before it and the first after it; INT64_MIN, INT64_MAX: none */
+	int64_t left, right; /* samples known to stand before and after it; INT64_MIN, INT64_MAX: none */
 	uint32_t capacity;   /* bytes its frame may take */
 	uint32_t n_sources;
 	const struct slot_source *sources; /* sorted by rank, then by time */
@@ -47,7 +49,7 @@ struct planned_chunk {
 };
 
 struct layout;
-struct slot_overrides; /* exact sizes of slots that turned out too small: dedup/overrides.h */
+struct slot_overrides; /* exact sizes of slots that turned out too small: dedup/slot_overrides.h */
 
 /* Borrows all three; `overrides` may be NULL. */
 struct layout *layout_new(const struct dedup_source *sources, size_t n_sources, enum dedup_func func,
@@ -55,9 +57,10 @@ struct layout *layout_new(const struct dedup_source *sources, size_t n_sources, 
 void layout_free(struct layout *l);
 
 /*
- * Plans one series from all its sources' chunks, given in any order. Returns the number of chunks; *out is borrowed until
- * the next call: sorted, not overlapping. The result is the same for any order of `in`.
+ * Plans one series from all its sources' chunks, given in any order. Returns the number of chunks; *out is
+ * borrowed until the next call: sorted, not overlapping. The result is the same for any order of `in`.
  */
-size_t layout_series(struct layout *l, const struct layout_input *in, size_t n, const struct planned_chunk **out);
+size_t layout_series(
+	struct layout *l, const struct layout_input *in, size_t n, const struct planned_chunk **out);
 
 #endif

@@ -19,11 +19,12 @@ struct dedup_settings {
 
 struct dedup_source {
 	struct catalogue_block *block; /* borrowed */
-	unsigned replica; /* number of this block's replica identity (the dropped labels' values) in the window: numbers follow
-			     the order of the identities' names, so a lower number wins ties */
-	bool passthrough; /* chunks that nothing overlaps stay in the source's segments; false where another replica of the same
-			     target set covers the window, so that copying what only this one has is cheaper than listing its
-			     segments beside the merged one */
+	unsigned replica; /* number of this block's replica identity (the dropped labels' values) in the
+			     window: numbers follow the order of the identities' names, so a lower number wins
+			     ties */
+	bool passthrough; /* chunks that nothing overlaps stay in the source's segments; false where another
+			     replica of the same target set covers the window, so that copying what only this
+			     one has is cheaper than listing its segments beside the merged one */
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The view: the set of merged blocks that is published now. A sync brings it up to the bucket and swaps the whole set at
- * once; who holds the old snapshot goes on seeing the old set.
+ * The view: the set of merged blocks that is published now. A sync brings it up to the bucket and swaps the
+ * whole set at once; who holds the old snapshot goes on seeing the old set.
  */
 #ifndef DEDUP_VIEW_H
 #define DEDUP_VIEW_H
@@ -14,8 +14,8 @@ struct view;
 
 struct view_snapshot {
 	_Atomic unsigned refs;
-	uint64_t generation;		/* rises by one a publication */
-	struct merged_block **blocks;	/* sorted by ULID; a reference each */
+	uint64_t generation;          /* rises by one a publication */
+	struct merged_block **blocks; /* sorted by ULID; a reference each */
 	size_t n;
 };
 
@@ -33,7 +33,8 @@ struct merged_block *view_find_any(struct view *v, const struct ulid *u);
 
 /* Calls fn(arg, old, new) after each publication, from the thread that synced, with no lock held. */
 void view_on_publish(struct view *v,
-	void (*fn)(void *arg, const struct view_snapshot *before, const struct view_snapshot *after), void *arg);
+	void (*fn)(void *arg, const struct view_snapshot *before, const struct view_snapshot *after),
+	void *arg);
 
 /* blocks.json and the view's part of status.json: JSON text appended to out. */
 void view_blocks_json(struct view *v, struct buf *out);
@@ -43,7 +44,7 @@ struct view_options {
 	const char *dir; /* local directory for merged indexes, slot maps and made slots */
 	struct dedup_settings dedup;
 	uint64_t cache_max_bytes; /* of made slots */
-	unsigned threads;	  /* that merge; 0: one a processor */
+	unsigned threads;         /* that merge; 0: one a processor */
 };
 
 /* Borrows bucket and catalogue and what options point to. */
@@ -52,8 +53,8 @@ int view_open(const struct view_options *options, struct bucket *bucket, struct 
 void view_close(struct view *v);
 
 /*
- * Syncs the catalogue, merges what is new and publishes. -errno where the bucket can't be listed or the local disk fails;
- * the published set stands then.
+ * Syncs the catalogue, merges what is new and publishes. -errno where the bucket can't be listed or the local
+ * disk fails; the published set stands then.
  */
 int view_sync(struct view *v, int64_t now_ms, struct err *e);
 

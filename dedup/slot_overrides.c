@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sorted array under a lock, and a text file with a line an override:
+ *
+ *	<ULID> <ref> <from> <parts> <mint> <maxt> <bytes> ... <crc32c of the line so far, hex>
+ */
+#include "dedup/slot_overrides.h"
+
+#include "lib/base/crc32c.h"
+#include "lib/base/file.h"
+#include "lib/base/vec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define FILE_MAX_BYTES (64u << 20)
+
+struct override {
+	struct slot_key key;
+	unsigned n;
+	struct slot_part *parts;
+};
+
+struct slot_overrides {
+	pthread_mutex_t lock;
+	char *path;
+	VEC(struct override) sorted;
+};
+
+static int key_cmp(const struct slot_key *a, const struct slot_key *b)
+{
+	int c = ulid_cmp(&a->source, &b->source);
+	if (c)
+		return c;
+	if (a->ref != b->ref)
+		return a->ref < b->ref ? -1 : 1;
+	return a->from < b->from ? -1 : a->from > b->from;
+}
+
+/* The place of the key, or where it would go. */
+static size_t place(const struct slot_overrides *o, const struct slot_key *key)
+{
+	size_t lo = 0, hi = o->sorted.len;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (key_cmp(&o->sorted.data[mid].key, key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static bool is_at(const struct slot_overrides *o, size_t at, const struct slot_key *key)
+{
+	return at < o->sorted.len && key_cmp(&o->sorted.data[at].key, key) == 0;
+}
+
+static bool insert(
+	struct slot_overrides *o, const struct slot_key *key, const struct slot_part *parts, unsigned n)
+{
+	size_t at = place(o, key), bytes = n * sizeof *parts;
+	if (is_at(o, at, key)) {
+		struct override *was = &o->sorted.data[at];
+		if (was->n == n && !memcmp(was->parts, parts, bytes))
+			return false;
+		free(was->parts);
+	} else {
+		vec_push_slot(&o->sorted);
+		memmove(&o->sorted.data[at + 1], &o->sorted.data[at],
+			(o->sorted.len - 1 - at) * sizeof *o->sorted.data);
+	}
+	struct slot_part *copy =
+		xcalloc(n, sizeof *copy); /* padding included: entries are compared and hashed as bytes */
+	for (unsigned i = 0; i < n; i++) {
+		copy[i].mint = parts[i].mint;
+		copy[i].maxt = parts[i].maxt;
+		copy[i].bytes = parts[i].bytes;
+	}
+	o->sorted.data[at] = (struct override){ .key = *key, .n = n, .parts = copy };
+	return true;
+}
+
+static void write_line(struct buf *b, const struct slot_key *key, const struct slot_part *parts, unsigned n)
+{
+	char id[ULID_CHARS + 1];
+	ulid_format(&key->source, id);
+	size_t start = b->len;
+	buf_printf(b, "%s %" PRIu64 " %" PRId64 " %u", id, key->ref, key->from, n);
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(
+			b, " %" PRId64 " %" PRId64 " %" PRIu32, parts[i].mint, parts[i].maxt, parts[i].bytes);
+	buf_printf(b, " %08" PRIx32 "\n", crc32c(0, b->data + start, b->len - start));
+}
+
+static void read_line(struct slot_overrides *o, const char *line)
+{
+	struct slot_key key = { 0 };
+	struct slot_part parts[SLOT_OVERRIDE_MAX_PARTS];
+	char id[ULID_CHARS + 1];
+	unsigned n;
+	int used;
+	const char *p = line;
+	memset(parts, 0, sizeof parts);
+	if (sscanf(p, "%26s %" SCNu64 " %" SCNd64 " %u%n", id, &key.ref, &key.from, &n, &used) != 4 ||
+		!ulid_parse(id, &key.source) || n == 0 || n > SLOT_OVERRIDE_MAX_PARTS)
+		return;
+	p += used;
+	for (unsigned i = 0; i < n; i++, p += used)
+		if (sscanf(p, " %" SCNd64 " %" SCNd64 " %" SCNu32 "%n", &parts[i].mint, &parts[i].maxt,
+			    &parts[i].bytes, &used) != 3)
+			return;
+	uint32_t crc;
+	if (sscanf(p, " %8" SCNx32, &crc) == 1 && crc == crc32c(0, line, (size_t)(p - line)))
+		insert(o, &key, parts, n);
+}
+
+int slot_overrides_open(const char *path, struct slot_overrides **out, struct err *e)
+{
+	struct slot_overrides *o = xcalloc(1, sizeof *o);
+	pthread_mutex_init(&o->lock, NULL);
+	o->path = xstrdup(path);
+	auto_buf struct buf text = { 0 };
+	if (file_exists(path)) {
+		int r = file_read(path, FILE_MAX_BYTES, &text, e);
+		if (r < 0) {
+			slot_overrides_close(o);
+			return r;
+		}
+		buf_add_u8(&text, 0);
+		char *rest = (char *)text.data;
+		for (char *line; (line = strsep(&rest, "\n"));)
+			read_line(o, line);
+	}
+	*out = o;
+	return 0;
+}
+
+void slot_overrides_close(struct slot_overrides *o)
+{
+	if (!o)
+		return;
+	vec_each (v, &o->sorted)
+		free(v->parts);
+	vec_fini(&o->sorted);
+	pthread_mutex_destroy(&o->lock);
+	free(o->path);
+	free(o);
+}
+
+int slot_overrides_add(struct slot_overrides *o, const struct slot_key *key, const struct slot_part *parts,
+	unsigned n, struct err *e)
+{
+	if (n == 0 || n > SLOT_OVERRIDE_MAX_PARTS)
+		return err_set(e, -EINVAL, "a slot of %u parts", n);
+	pthread_mutex_lock(&o->lock);
+	bool news = insert(o, key, parts, n);
+	pthread_mutex_unlock(&o->lock);
+	if (!news)
+		return 0;
+	auto_buf struct buf line = { 0 };
+	write_line(&line, key, parts, n);
+	auto_close_fd int fd = open(o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	int r = fd < 0 ? -errno : file_write_all(fd, line.data, line.len);
+	return r < 0 ? err_errno(e, r, "writing %s", o->path) : 1;
+}
+
+unsigned slot_overrides_find(const struct slot_overrides *o, const struct slot_key *key,
+	struct slot_part out[SLOT_OVERRIDE_MAX_PARTS])
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&o->lock;
+	unsigned n = 0;
+	pthread_mutex_lock(lock);
+	size_t at = place(o, key);
+	if (is_at(o, at, key)) {
+		n = o->sorted.data[at].n;
+		memcpy(out, o->sorted.data[at].parts, n * sizeof *out);
+	}
+	pthread_mutex_unlock(lock);
+	return n;
+}
+
+unsigned slot_overrides_of_sources(
+	const struct slot_overrides *o, const struct ulid *sources, size_t n, uint64_t *hash)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&o->lock;
+	unsigned count = 0;
+	*hash = 0;
+	pthread_mutex_lock(lock);
+	for (size_t i = 0; i < n; i++) {
+		struct slot_key first = { .source = sources[i], .ref = 0, .from = INT64_MIN };
+		for (size_t at = place(o, &first); at < o->sorted.len; at++) {
+			const struct override *v = &o->sorted.data[at];
+			if (ulid_cmp(&v->key.source, &sources[i]) != 0)
+				break;
+			*hash += XXH3_64bits_withSeed(v->parts, v->n * sizeof *v->parts,
+				XXH3_64bits(&v->key.ref, sizeof v->key.ref) ^ (uint64_t)v->key.from);
+			count++;
+		}
+	}
+	pthread_mutex_unlock(lock);
+	return count;
+}
