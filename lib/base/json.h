@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- writing ---- */
+/* Writing */
 
 #define JSON_INDENT 1u /* one line an element, indented by tabs, as Go's json.MarshalIndent(v, "", "\t") */
 #define JSON_HTML \
@@ -52,7 +52,7 @@ void json_write_key_i64(struct json_writer *w, const char *key, int64_t v);
 void json_write_key_u64(struct json_writer *w, const char *key, uint64_t v);
 void json_write_key_bool(struct json_writer *w, const char *key, bool v);
 
-/* ---- reading ---- */
+/* Reading */
 
 #define JSON_MAX_BYTES (64u << 20)
 #define JSON_MAX_DEPTH 64
@@ -78,10 +78,10 @@ struct json_at {
 
 struct json_at json_root(const struct json_doc *d);
 
-bool json_is_object(const struct json_at *at);
-bool json_is_array(const struct json_at *at);
-bool json_is_string(const struct json_at *at);
-bool json_is_integer(const struct json_at *at);
+bool json_at_is_object(const struct json_at *at);
+bool json_at_is_array(const struct json_at *at);
+bool json_at_is_string(const struct json_at *at);
+bool json_at_is_integer(const struct json_at *at);
 
 /* The value itself: 0, or -EBADMSG where it is missing or of another type. Strings are borrowed from the
  * document. */
