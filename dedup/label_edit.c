@@ -41,7 +41,7 @@ void label_edit_ready(struct label_edit *l)
 {
 	bool takes = false;
 	size_t kept = 0;
-	vec_each (rule, &l->rules) {
+	vec_each(rule, &l->rules) {
 		bool occurs = symbol_map_find(&l->map, rule->name) != SYMBOL_NONE;
 		if (!occurs && rule->kind != LABEL_SET)
 			continue;
@@ -67,7 +67,7 @@ bool label_edit_apply(const struct label_edit *l, const uint32_t *pairs, uint32_
 	uint32_t *n_out, uint32_t *identity)
 {
 	const uint32_t *map = l->map.merged, *start = out;
-	const struct label_rule *rule = l->rules.data, *end = rule + l->rules.len;
+	const struct label_rule *rule = l->rules.data, *end = rule ? rule + l->rules.len : rule;
 	bool touched = false;
 	for (uint32_t w = 0; w < l->n_identity; w++)
 		identity[w] = 0;
