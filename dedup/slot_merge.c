@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Most slots have a base chunk without a gap: its times say so, and its frame is the slot's content as it
+ * stands; the other replicas' chunks are not even fetched. Otherwise every source is decoded into columns, a
+ * replica's chunks are joined to a line, the lines are merged by their times (dedup/timeline.c), and the
+ * chosen samples encoded again.
+ */
+#include "dedup/slot_merge.h"
+
+#include "dedup/timeline.h"
+#include "lib/tsdb/histogram.h"
+#include "lib/tsdb/xor.h"
+
+#include <errno.h>
+
+enum kind { KIND_FLOAT, KIND_HISTOGRAM };
+
+/* A decoded source chunk. */
+struct decoded {
+	const struct slot_source *source;
+	enum kind kind;
+	size_t first, n; /* floats: where its samples stand in the merger's columns; both: how many */
+	struct histogram_chunk *histogram;
+};
+
+struct entry {
+	int64_t t;
+	uint32_t chunk, index; /* of the decoded chunk, and the sample in it */
+	uint8_t stale;
+};
+
+/* A replica's samples: entries[first .. first + n), and the same in columns for the merge. */
+struct line {
+	uint16_t rank;
+	size_t first, n;
+};
+
+struct slot_merger {
+	enum dedup_func func;
+	struct float_columns floats;
+	VEC(struct decoded) decoded;
+	VEC(struct entry) entries;
+	VEC(struct line) lines;
+	VEC(int64_t) times;
+	VEC(uint8_t) stale;
+	VEC(struct timeline) timelines;
+	VEC(struct histogram_pick) histogram_picks;
+	struct timeline_scratch scratch;
+	struct picks picks;
+	struct buf data; /* of the chunk that is being encoded */
+	struct buf base; /* the base's frame, for when the merge doesn't fit */
+};
+
+struct slot_merger *slot_merger_new(enum dedup_func func)
+{
+	struct slot_merger *m = xcalloc(1, sizeof *m);
+	m->func = func;
+	return m;
+}
+
+static void reset(struct slot_merger *m)
+{
+	vec_each (d, &m->decoded)
+		histogram_chunk_free(d->histogram);
+	m->floats.len = m->decoded.len = m->entries.len = m->lines.len = m->times.len = m->stale.len = 0;
+	m->timelines.len = m->picks.len = 0;
+	buf_reset(&m->base);
+}
+
+void slot_merger_free(struct slot_merger *m)
+{
+	if (!m)
+		return;
+	reset(m);
+	float_columns_fini(&m->floats);
+	vec_fini(&m->decoded);
+	vec_fini(&m->entries);
+	vec_fini(&m->lines);
+	vec_fini(&m->times);
+	vec_fini(&m->stale);
+	vec_fini(&m->timelines);
+	vec_fini(&m->histogram_picks);
+	timeline_scratch_fini(&m->scratch);
+	vec_fini(&m->picks);
+	buf_fini(&m->data);
+	buf_fini(&m->base);
+	free(m);
+}
+
+static bool is_histogram(uint8_t encoding)
+{
+	return encoding == CHUNK_HISTOGRAM || encoding == CHUNK_FLOAT_HISTOGRAM ||
+	       encoding == CHUNK_HISTOGRAM_ST || encoding == CHUNK_FLOAT_HISTOGRAM_ST;
+}
+
+static const int64_t *times_of(const struct slot_merger *m, const struct decoded *d)
+{
+	return d->kind == KIND_FLOAT ? m->floats.t + d->first : d->histogram->t;
+}
+
+static uint64_t mark_of(const struct slot_merger *m, const struct decoded *d, size_t i)
+{
+	return d->kind == KIND_FLOAT ? m->floats.v[d->first + i] : d->histogram->sum[i];
+}
+
+/* Sorts a float chunk whose times don't rise (old Prometheus versions wrote some) and drops what repeats a
+ * time. */
+static void restore_order(struct float_columns *c, size_t first)
+{
+	size_t n = first;
+	for (size_t i = first; i < c->len; i++) {
+		int64_t t = c->t[i];
+		uint64_t v = c->v[i];
+		size_t k = n;
+		while (k > first && c->t[k - 1] > t)
+			k--;
+		if (k > first && c->t[k - 1] == t)
+			continue;
+		memmove(c->t + k + 1, c->t + k, (n - k) * sizeof *c->t);
+		memmove(c->v + k + 1, c->v + k, (n - k) * sizeof *c->v);
+		c->t[k] = t;
+		c->v[k] = v;
+		n++;
+	}
+	c->len = n;
+}
+
+static const char *check_times(const int64_t *t, size_t n, bool *rises)
+{
+	*rises = true;
+	for (size_t i = 0; i < n; i++) {
+		if (t[i] < -TIMELINE_LIMIT || t[i] > TIMELINE_LIMIT)
+			return "a time is out of range";
+		*rises &= i == 0 || t[i] > t[i - 1];
+	}
+	return NULL;
+}
+
+/* Decodes into the merger; 0, or -errno where the chunk is no use. */
+static int decode(
+	struct slot_merger *m, const struct slot_source *s, const struct chunk *c, struct slot_reader *reader)
+{
+	struct err e = { "" };
+	struct decoded d = { .source = s, .first = m->floats.len };
+	const char *why = NULL;
+	bool rises = true;
+	int r;
+	if (is_histogram(c->encoding)) {
+		d.kind = KIND_HISTOGRAM;
+		r = histogram_chunk_decode(c->encoding, c->data, c->size, &d.histogram, &e);
+		if (r == 0) {
+			d.n = d.histogram->n;
+			why = check_times(d.histogram->t, d.n, &rises);
+			if (!rises)
+				why = "times don't rise";
+		}
+	} else {
+		r = float_chunk_decode(c->encoding, c->data, c->size, &m->floats, &e);
+		if (r == 0) {
+			why = check_times(m->floats.t + d.first, m->floats.len - d.first, &rises);
+			if (!why && !rises)
+				restore_order(&m->floats, d.first);
+			d.n = m->floats.len - d.first;
+		}
+	}
+	if (r < 0 || why) {
+		reader->corrupt(reader, s, why ? why : e.msg);
+		histogram_chunk_free(d.histogram);
+		m->floats.len = d.first;
+		return -EBADMSG;
+	}
+	vec_push(&m->decoded, d);
+	return 0;
+}
+
+/* Whether the base alone, without a look at the others, is the answer. */
+static bool base_is_whole(const struct slot *slot, const struct slot_merger *m)
+{
+	const struct decoded *d = &m->decoded.data[0];
+	const int64_t *t = times_of(m, d);
+	if (d->n < 6 || t[0] < slot->from || t[d->n - 1] >= slot->to)
+		return false;
+	int64_t shortest = INT64_MAX, longest = 0;
+	for (size_t i = 1; i < d->n; i++) {
+		int64_t delta = t[i] - t[i - 1];
+		shortest = MIN_OF(shortest, delta);
+		longest = MAX_OF(longest, delta);
+	}
+	if (t[0] > slot->from) {
+		if (slot->left == INT64_MIN)
+			return false;
+		longest = MAX_OF(longest, t[0] - slot->left);
+	}
+	if (t[d->n - 1] + 1 < slot->to) {
+		if (slot->right == INT64_MAX)
+			return false;
+		longest = MAX_OF(longest, slot->right - t[d->n - 1]);
+	}
+	if (2 * longest > 3 * shortest)
+		return false;
+	for (size_t i = 0; i < d->n; i++)
+		if (mark_of(m, d, i) == STALE_NAN_BITS)
+			return false;
+	return true;
+}
+
+/* A histogram's first sample follows one of another replica: whether there was a reset between them is to be
+ * found out. */
+static void write_base(struct buf *out, const struct chunk *c)
+{
+	if (is_histogram(c->encoding) && c->size > 2 && (c->data[2] & 0xc0) != HISTOGRAM_GAUGE) {
+		auto_buf struct buf copy = { 0 };
+		buf_add(&copy, c->data, c->size);
+		copy.data[2] = (uint8_t)((copy.data[2] & 0x3f) | HISTOGRAM_UNKNOWN_RESET);
+		chunk_frame_write(out, c->encoding, copy.data, copy.len);
+	} else {
+		chunk_frame_write(out, c->encoding, c->data, c->size);
+	}
+}
+
+static int entry_cmp(const void *pa, const void *pb)
+{
+	const struct entry *a = pa, *b = pb;
+	if (a->t != b->t)
+		return a->t < b->t ? -1 : 1;
+	return a->chunk < b->chunk ? -1 : a->chunk > b->chunk; /* decoded in a fixed order */
+}
+
+static bool is_deleted(const struct tombstone *ranges, size_t n, int64_t t)
+{
+	for (size_t i = 0; i < n; i++)
+		if (t >= ranges[i].range.mint && t <= ranges[i].range.maxt)
+			return true;
+	return false;
+}
+
+static void add_entries(struct slot_merger *m, uint32_t chunk, struct slot_reader *reader)
+{
+	const struct decoded *d = &m->decoded.data[chunk];
+	const int64_t *t = times_of(m, d);
+	const struct tombstone *ranges = NULL;
+	size_t n_ranges = 0;
+	if (d->source->tombstoned_series) {
+		const struct tombstones *all = reader->tombstones(reader, d->source->source);
+		n_ranges = all ? tombstones_of(all, d->source->tombstoned_series, &ranges) : 0;
+	}
+	vec_reserve(&m->entries, m->entries.len + d->n);
+	for (size_t i = 0; i < d->n; i++)
+		if (!is_deleted(ranges, n_ranges, t[i]))
+			vec_push(&m->entries, (struct entry){ t[i], chunk, (uint32_t)i,
+						      mark_of(m, d, i) == STALE_NAN_BITS });
+}
+
+/* Joins the chunks of each rank to one line with rising times. */
+static void build_lines(struct slot_merger *m, struct slot_reader *reader)
+{
+	for (uint32_t i = 0; i < m->decoded.len;) {
+		uint16_t rank = m->decoded.data[i].source->rank;
+		struct line line = { .rank = rank, .first = m->entries.len };
+		uint32_t chunks = 0;
+		for (; i < m->decoded.len && m->decoded.data[i].source->rank == rank; i++, chunks++)
+			add_entries(m, i, reader);
+		size_t n = m->entries.len - line.first;
+		struct entry *e = m->entries.data + line.first;
+		bool rises = true;
+		for (size_t k = 1; k < n && chunks > 1; k++)
+			rises &= e[k].t > e[k - 1].t;
+		if (!rises) {
+			qsort(e, n, sizeof *e, entry_cmp);
+			size_t kept = 1;
+			for (size_t k = 1; k < n; k++)
+				if (e[k].t != e[kept - 1].t)
+					e[kept++] = e[k];
+			n = kept;
+			m->entries.len = line.first + n;
+		}
+		line.n = n;
+		vec_push(&m->lines, line);
+	}
+	vec_reserve(&m->times, m->entries.len);
+	vec_reserve(&m->stale, m->entries.len);
+	for (size_t i = 0; i < m->entries.len; i++) {
+		m->times.data[i] = m->entries.data[i].t;
+		m->stale.data[i] = m->entries.data[i].stale;
+	}
+	vec_each (line, &m->lines)
+		vec_push(&m->timelines, (struct timeline){ m->times.data + line->first,
+						m->stale.data + line->first, line->n });
+}
+
+static const struct entry *picked(const struct slot_merger *m, const struct pick *p)
+{
+	return &m->entries.data[m->lines.data[p->line].first + p->index];
+}
+
+/* Encodes picks [at, ...) as one chunk in m->data; returns how many of them fit into it. */
+static size_t encode_floats(struct slot_merger *m, size_t at, size_t n)
+{
+	struct xor_encoder x;
+	xor_encoder_init(&x, &m->data);
+	size_t i = 0;
+	uint32_t before = 0;
+	for (; i < n && i < XOR_CHUNK_MAX_SAMPLES; i++) {
+		const struct entry *s = picked(m, &m->picks.data[at + i]);
+		const struct decoded *d = &m->decoded.data[s->chunk];
+		if (d->kind != KIND_FLOAT)
+			break;
+		if (i && s->chunk != before)
+			xor_encoder_switch(&x);
+		before = s->chunk;
+		xor_encoder_add(&x, s->t, m->floats.v[d->first + s->index]);
+	}
+	xor_encoder_finish(&x);
+	return i;
+}
+
+static size_t encode_histograms(struct slot_merger *m, size_t at, size_t n, uint8_t *encoding)
+{
+	const struct histogram_chunk *first = m->decoded.data[picked(m, &m->picks.data[at])->chunk].histogram;
+	bool gauge = first->header == HISTOGRAM_GAUGE;
+	m->histogram_picks.len = 0;
+	for (size_t i = 0; i < n && i < XOR_CHUNK_MAX_SAMPLES; i++) {
+		const struct entry *s = picked(m, &m->picks.data[at + i]);
+		const struct decoded *d = &m->decoded.data[s->chunk];
+		if (d->kind != KIND_HISTOGRAM || d->histogram->is_float != first->is_float ||
+			(d->histogram->header == HISTOGRAM_GAUGE) != gauge)
+			break;
+		vec_push(&m->histogram_picks, (struct histogram_pick){ d->histogram, s->index });
+	}
+	*encoding = first->is_float ? CHUNK_FLOAT_HISTOGRAM : CHUNK_HISTOGRAM;
+	return histogram_chunk_encode(m->histogram_picks.data, m->histogram_picks.len,
+		gauge ? HISTOGRAM_GAUGE : HISTOGRAM_UNKNOWN_RESET, &m->data);
+}
+
+/* Encodes picks [at, n): one chunk in m->data; returns how many picks it took. */
+static size_t encode(struct slot_merger *m, size_t at, size_t n, uint8_t *encoding)
+{
+	buf_reset(&m->data);
+	*encoding = CHUNK_XOR;
+	if (m->decoded.data[picked(m, &m->picks.data[at])->chunk].kind == KIND_FLOAT)
+		return encode_floats(m, at, n);
+	return encode_histograms(m, at, n, encoding);
+}
+
+static void write_empty(struct buf *out)
+{
+	static const uint8_t no_samples[2] = { 0, 0 };
+	chunk_frame_write(out, CHUNK_XOR, no_samples, sizeof no_samples);
+}
+
+/* What stands in the slot until the window is merged again with the parts it needs. */
+static void write_fallback(struct slot_merger *m, const struct slot *slot, struct buf *out)
+{
+	if (m->base.len && m->base.len <= slot->capacity) {
+		buf_add(out, m->base.data, m->base.len);
+		return;
+	}
+	size_t start = out->len, kept = 0;
+	for (size_t i = 0; i < m->picks.len; i++)
+		if (m->picks.data[i].line == m->picks.data[0].line)
+			m->picks.data[kept++] = m->picks.data[i];
+	m->picks.len = kept;
+	uint8_t encoding;
+	encode(m, 0, kept, &encoding);
+	chunk_frame_write(out, encoding, m->data.data, m->data.len);
+	if (out->len - start > slot->capacity) {
+		out->len = start;
+		write_empty(out);
+	}
+}
+
+static void encode_parts(
+	struct slot_merger *m, const struct slot *slot, struct buf *out, struct slot_result *result)
+{
+	size_t start = out->len, at = 0, n = m->picks.len;
+	unsigned parts = 0;
+	while (at < n && parts < SLOT_OVERRIDE_MAX_PARTS) {
+		uint8_t encoding;
+		size_t took = encode(m, at, n - at, &encoding);
+		result->parts[parts++] = (struct slot_part){ .mint = m->picks.data[at].t,
+			.maxt = m->picks.data[at + took - 1].t,
+			.bytes = (uint32_t)chunk_frame_bytes(m->data.len) };
+		if (parts == 1)
+			chunk_frame_write(out, encoding, m->data.data, m->data.len);
+		at += took;
+	}
+	result->output_samples = (uint32_t)n;
+	if (parts == 0)
+		write_empty(out);
+	else if (parts > 1 || out->len - start > slot->capacity) {
+		out->len = start;
+		result->n_parts = parts;
+		write_fallback(m, slot, out);
+	}
+}
+
+void slot_merge(struct slot_merger *m, const struct slot *slot, struct slot_reader *reader, struct buf *out,
+	struct slot_result *result)
+{
+	bool alone = slot->n_sources == 1 && !slot->sources[0].tombstoned_series;
+	size_t start = out->len;
+	reset(m);
+	result->unavailable = result->no_data = false;
+	result->input_samples = result->output_samples = 0;
+	result->n_parts = 0;
+
+	for (uint32_t i = 0; i < slot->n_sources; i++) {
+		const struct slot_source *s = &slot->sources[i];
+		struct chunk c;
+		int r = reader->chunk(reader, s, &c);
+		if (r < 0) {
+			result->unavailable |= r != -EBADMSG;
+			continue;
+		}
+		bool is_base = i == 0 && !s->tombstoned_series;
+		bool only_of_rank = i + 1 == slot->n_sources || slot->sources[i + 1].rank != s->rank;
+		if (alone && slot->from != INT64_MIN && slot->left == INT64_MIN && slot->right == INT64_MAX) {
+			write_base(out, &c);
+			if (out->len - start <= slot->capacity)
+				return;
+			out->len = start; /* a longer frame than the index made one think: takes the slower
+					     way */
+		}
+		if (decode(m, s, &c, reader) < 0)
+			continue;
+		const struct decoded *d = &m->decoded.data[m->decoded.len - 1];
+		result->input_samples += (uint32_t)d->n;
+		if (is_base && only_of_rank && m->func == DEDUP_COMPLETE) {
+			bool inside = d->n && times_of(m, d)[0] >= slot->from &&
+				      times_of(m, d)[d->n - 1] < slot->to;
+			if (inside)
+				write_base(&m->base, &c);
+			if (inside && base_is_whole(slot, m) && m->base.len <= slot->capacity) {
+				buf_add(out, m->base.data, m->base.len);
+				result->output_samples = (uint32_t)d->n;
+				return;
+			}
+		}
+	}
+	if (m->decoded.len == 0) {
+		result->no_data = true;
+		return;
+	}
+	build_lines(m, reader);
+	if (m->lines.len == 1) /* one replica alone keeps all it has, markers too */
+		timeline_merge(DEDUP_CHAIN, m->timelines.data, 1, slot->from, slot->to, slot->left,
+			slot->right, &m->scratch, &m->picks);
+	else
+		timeline_merge(m->func, m->timelines.data, m->timelines.len, slot->from, slot->to, slot->left,
+			slot->right, &m->scratch, &m->picks);
+	encode_parts(m, slot, out, result);
+}
