@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bucket configurations. A type of store is one row of the table `types`: what it is called and how its part
+ * of the YAML is read. Keys that nobody reads are errors: a misspelt option would otherwise be a default in
+ * silence.
+ */
+#include "store/config.h"
+
+#include "lib/base/file.h"
+#include "lib/base/json.h"
+#include "lib/base/yaml.h"
+#include "store/bucket_fs.h"
+#include "store/bucket_prefix.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static int read_filesystem(const struct yaml_node *config, struct objstore_config *c, struct err *e)
+{
+	static const char *const keys[] = { "directory", NULL };
+	const char *directory = "";
+	int r = yaml_check_keys(config, keys, e);
+	if (r == 0)
+		r = yaml_get_str(config, "directory", &directory, e);
+	if (r < 0)
+		return r;
+	if (!*directory)
+		return yaml_fail(config, e, "config of a FILESYSTEM bucket needs a directory");
+	c->filesystem.directory = xstrdup(directory);
+	return 0;
+}
+
+struct type {
+	const char *name;
+	enum objstore_type type;
+	int (*read)(const struct yaml_node *config, struct objstore_config *c, struct err *e);
+};
+
+static const struct type types[] = {
+	{ "FILESYSTEM", OBJSTORE_FILESYSTEM, read_filesystem },
+};
+
+/* What Thanos has and this program hasn't: worth another message than a misspelt word. */
+static const char *const unsupported[] = { "S3", "GCS", "AZURE", "SWIFT", "COS", "ALIYUNOSS", "BOS", "OCI",
+	"OBS" };
+
+static int unknown_type(const struct yaml_node *at, const char *word, struct err *e)
+{
+	auto_buf struct buf names = { 0 };
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", types[i].name);
+	for (size_t i = 0; i < ARRAY_LEN(unsupported); i++)
+		if (!strcasecmp(word, unsupported[i]))
+			return yaml_fail(at, e,
+				"buckets of type %s are not supported yet; supported so far: %s",
+				unsupported[i], buf_str(&names));
+	return yaml_fail(
+		at, e, "\"%.64s\" is not a type of bucket; supported so far: %s", word, buf_str(&names));
+}
+
+static int read_prefix(const struct yaml_node *root, struct objstore_config *c, struct err *e)
+{
+	const char *prefix = "";
+	int r = yaml_get_str(root, "prefix", &prefix, e);
+	if (r < 0)
+		return r;
+	size_t skip = strspn(prefix, "/"), n = strlen(prefix + skip);
+	while (n > 0 && prefix[skip + n - 1] == '/')
+		n--;
+	c->prefix = xstrndup(prefix + skip, n);
+	if (n > 0 && !bucket_name_is_valid(c->prefix))
+		return yaml_fail(yaml_get(root, "prefix"), e,
+			"prefix \"%.128s\" is not a path inside a bucket", prefix);
+	return 0;
+}
+
+static int read_root(const struct yaml_node *root, struct objstore_config *c, struct err *e)
+{
+	static const char *const keys[] = { "type", "config", "prefix", NULL };
+	const char *word = NULL;
+	const struct yaml_node *config = NULL;
+	if (yaml_is_null(root))
+		return yaml_fail(root, e, "the bucket configuration is empty");
+	if (root->kind != YAML_MAP)
+		return yaml_fail(
+			root, e, "a bucket configuration is a map with the keys type, config and prefix");
+	int r = yaml_check_keys(root, keys, e);
+	if (r == 0)
+		r = yaml_get_str(root, "type", &word, e);
+	if (r < 0)
+		return r;
+	if (!word)
+		return yaml_fail(root, e, "the bucket configuration has no type");
+	const struct type *t = types;
+	while (t < types + ARRAY_LEN(types) && strcasecmp(t->name, word) != 0)
+		t++;
+	if (t == types + ARRAY_LEN(types))
+		return unknown_type(yaml_get(root, "type"), word, e);
+	c->type = t->type;
+	r = yaml_get_map(root, "config", &config, e);
+	if (r < 0)
+		return r;
+	if (!config)
+		return yaml_fail(root, e, "the bucket configuration has no config");
+	r = t->read(config, c, e);
+	return r < 0 ? r : read_prefix(root, c, e);
+}
+
+int objstore_config_parse(
+	const char *name, const char *text, size_t n, struct objstore_config **out, struct err *e)
+{
+	auto_buf struct buf expanded = { 0 };
+	auto_of(yaml) struct yaml *y = NULL;
+	auto_of(objstore_config) struct objstore_config *c = xcalloc(1, sizeof *c);
+	int r = yaml_expand_env(name, text, n, &expanded, e);
+	if (r == 0)
+		r = yaml_parse(name, buf_str(&expanded), expanded.len, &y, e);
+	if (r == 0)
+		r = read_root(yaml_root(y), c, e);
+	if (r < 0)
+		return r;
+	*out = take(c);
+	return 0;
+}
+
+int objstore_config_load(const char *path, struct objstore_config **out, struct err *e)
+{
+	auto_buf struct buf text = { 0 };
+	int r = file_read(path, YAML_MAX_BYTES, &text, e);
+	return r < 0 ? r : objstore_config_parse(path, buf_str(&text), text.len, out, e);
+}
+
+void objstore_config_free(struct objstore_config *c)
+{
+	if (c) {
+		free(c->prefix);
+		free(c->filesystem.directory);
+		free(c);
+	}
+}
+
+/* A JSON string is a YAML scalar in double quotes. */
+static void render_str(struct buf *out, const char *key, const char *value)
+{
+	struct json_writer w;
+	buf_add_str(out, key);
+	json_writer_init(&w, out, 0);
+	json_write_str(&w, value);
+	buf_add_str(out, "\n");
+}
+
+void objstore_config_render(const struct objstore_config *c, struct buf *out)
+{
+	buf_printf(out, "type: %s\nconfig:\n", types[c->type].name);
+	switch (c->type) {
+	case OBJSTORE_FILESYSTEM: render_str(out, "  directory: ", c->filesystem.directory); break;
+	}
+	if (*c->prefix)
+		render_str(out, "prefix: ", c->prefix);
+}
+
+static int backend_new(const struct objstore_config *c, struct bucket **out, struct err *e)
+{
+	switch (c->type) {
+	case OBJSTORE_FILESYSTEM: return bucket_fs_new(c->filesystem.directory, out, e);
+	}
+	return err_set(e, -EINVAL, "the type of the bucket is unknown");
+}
+
+int objstore_bucket_new(const struct objstore_config *c, const struct retry_options *retry,
+	struct bucket **out, struct err *e)
+{
+	struct bucket *b;
+	int r = backend_new(c, &b, e);
+	if (r < 0)
+		return r;
+	b = bucket_retry_new(b, retry);
+	return bucket_prefix_new(b, c->prefix, out, e);
+}
