@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dedup/block_state.h"
+
+#include "lib/base/json.h"
+
+#include <errno.h>
+
+#define VERSION      1
+#define MAX_SEGMENTS 1000000
+
+static const struct {
+	const char *key;
+	size_t offset;
+} counts[] = {
+	{ "series", offsetof(struct block_state, merge.series) },
+	{ "merged_series", offsetof(struct block_state, merge.merged_series) },
+	{ "passed_series", offsetof(struct block_state, merge.passed_series) },
+	{ "input_series", offsetof(struct block_state, merge.input_series) },
+	{ "chunks", offsetof(struct block_state, merge.chunks) },
+	{ "slots", offsetof(struct block_state, merge.slots) },
+	{ "index_bytes", offsetof(struct block_state, merge.index_bytes) },
+	{ "overrides", offsetof(struct block_state, overrides) },
+};
+
+void block_state_write(const struct block_state *s, struct buf *out)
+{
+	struct json_writer w;
+	json_writer_init(&w, out, JSON_INDENT);
+	json_write_object(&w);
+	json_write_key_u64(&w, "version", VERSION);
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		json_write_key_u64(
+			&w, counts[i].key, *(const uint64_t *)((const char *)s + counts[i].offset));
+	json_write_key(&w, "segments");
+	json_write_array(&w);
+	vec_each (seg, &s->merge.segments) {
+		json_write_object(&w);
+		if (!seg->is_synthetic)
+			json_write_key_u64(&w, "source", seg->source);
+		json_write_key_u64(&w, "segment", seg->segment);
+		json_write_object_end(&w);
+	}
+	json_write_array_end(&w);
+	json_write_object_end(&w);
+	buf_add_u8(out, '\n');
+}
+
+static int read_segment(const struct json_at *at, struct catalogue_block *const *sources, size_t n_sources,
+	struct merged_segment_ref *out, struct err *e)
+{
+	int64_t source = 0, segment = 0;
+	int has_source = json_get_i64(at, "source", 0, (int64_t)n_sources - 1, &source, e);
+	int r = has_source < 0 ? has_source : json_get_i64(at, "segment", 0, MAX_SEGMENTS, &segment, e);
+	if (r < 0)
+		return r;
+	if (has_source && segment >= sources[source]->n_segments)
+		return json_fail(at, e, -EBADMSG, "names segment %lld of a block with %u", (long long)segment,
+			sources[source]->n_segments);
+	*out = (struct merged_segment_ref){
+		.is_synthetic = !has_source, .source = (uint16_t)source, .segment = (uint32_t)segment
+	};
+	return 0;
+}
+
+int block_state_parse(const char *name, const void *text, size_t n, struct catalogue_block *const *sources,
+	size_t n_sources, struct block_state *out, struct err *e)
+{
+	auto_of(json_doc) struct json_doc *doc = NULL;
+	struct block_state s = { 0 };
+	int64_t version = 0;
+	size_t len = 0;
+	int r = json_doc_parse(name, text, n, &doc, e);
+	if (r < 0)
+		return r;
+	struct json_at root = json_root(doc), list;
+	if ((r = json_get_i64(&root, "version", VERSION, VERSION, &version, e)) < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		int64_t v = 0;
+		if ((r = json_get_i64(&root, counts[i].key, 0, INT64_MAX, &v, e)) < 0)
+			return r;
+		*(uint64_t *)((char *)&s + counts[i].offset) = (uint64_t)v;
+	}
+	if ((r = json_get_array(&root, "segments", &list, &len, e)) < 0)
+		return r;
+	if (len > MAX_SEGMENTS)
+		return json_fail(&list, e, -EBADMSG, "has %zu elements", len);
+	for (size_t i = 0; i < len && r >= 0; i++) {
+		struct json_at item = json_item(&list, i);
+		r = read_segment(&item, sources, n_sources, vec_push_slot(&s.merge.segments), e);
+	}
+	if (r < 0) {
+		block_state_fini(&s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+void block_state_fini(struct block_state *s)
+{
+	index_merge_result_fini(&s->merge);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a merged block remembers of its merge, beside its index and slot map: the local file block.json. */
+#ifndef DEDUP_BLOCK_STATE_H
+#define DEDUP_BLOCK_STATE_H
+
+#include "dedup/index_merge.h"
+
+struct block_state {
+	struct index_merge_result merge;
+	uint64_t overrides; /* slots that were laid out anew after they turned out too small */
+};
+
+void block_state_write(const struct block_state *s, struct buf *out);
+
+/* Refuses what does not fit sources of these sizes. */
+int block_state_parse(const char *name, const void *text, size_t n, struct catalogue_block *const *sources,
+	size_t n_sources, struct block_state *out, struct err *e);
+void block_state_fini(struct block_state *s);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dedup/made_slots.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/crc32c.h"
+#include "lib/base/file.h"
+#include "lib/tsdb/chunk.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct made_slots {
+	_Atomic unsigned refs;
+	char *path, *bits_path;
+	int fd;
+	uint64_t first, slots;
+	_Atomic uint64_t *bits;
+	_Atomic bool unsaved, discarded;
+	_Atomic int64_t used_us;
+};
+
+static size_t words(const struct made_slots *m)
+{
+	return (size_t)((m->slots + 63) / 64);
+}
+
+/* The bits' file: the words, then their checksum. Anything else counts as no bits. */
+static void load_bits(struct made_slots *m)
+{
+	auto_buf struct buf b = { 0 };
+	size_t bytes = words(m) * 8;
+	uint32_t crc;
+	if (!file_exists(m->bits_path) || file_read(m->bits_path, bytes + 4, &b, NULL) < 0 ||
+		b.len != bytes + 4)
+		return;
+	memcpy(&crc, b.data + bytes, 4);
+	if (crc32c(0, b.data, bytes) != crc)
+		return;
+	for (size_t i = 0; i < words(m); i++) {
+		uint64_t w;
+		memcpy(&w, b.data + 8 * i, 8);
+		atomic_init(&m->bits[i], w);
+	}
+}
+
+static int write_header(int fd)
+{
+	uint8_t header[SEGMENT_HEADER_BYTES] = { 0 };
+	uint32_t magic = htobe32(SEGMENT_MAGIC);
+	memcpy(header, &magic, 4);
+	header[4] = SEGMENT_VERSION;
+	return file_pwrite_all(fd, header, sizeof header, 0);
+}
+
+int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, uint64_t slots,
+	struct made_slots **out, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	struct stat st;
+	if (fd < 0)
+		return err_errno(e, -errno, "opening %s", path);
+	struct made_slots *m = xcalloc(1, sizeof *m);
+	m->refs = 1;
+	m->fd = fd;
+	m->path = xstrdup(path);
+	m->bits_path = xasprintf("%s.made", path);
+	m->first = first;
+	m->slots = slots;
+	m->bits = xcalloc(words(m), sizeof *m->bits);
+	m->used_us = clock_monotonic_us();
+	int r = fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0 && (uint64_t)st.st_size == segment_bytes) {
+		load_bits(m);
+	} else if (r == 0) {
+		if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)segment_bytes) < 0)
+			r = -errno;
+		else
+			r = write_header(fd);
+	}
+	if (r < 0) {
+		made_slots_unref(m);
+		return err_errno(e, r, "preparing %s", path);
+	}
+	*out = m;
+	return 0;
+}
+
+struct made_slots *made_slots_ref(struct made_slots *m)
+{
+	atomic_fetch_add(&m->refs, 1);
+	return m;
+}
+
+void made_slots_unref(struct made_slots *m)
+{
+	if (!m || atomic_fetch_sub(&m->refs, 1) != 1)
+		return;
+	made_slots_save(m, NULL);
+	close(m->fd);
+	free(m->path);
+	free(m->bits_path);
+	free(m->bits);
+	free(m);
+}
+
+bool made_slots_has(const struct made_slots *m, uint64_t slot)
+{
+	uint64_t i = slot - m->first;
+	return i < m->slots && (atomic_load_explicit(&m->bits[i / 64], memory_order_acquire) >> i % 64 & 1);
+}
+
+int made_slots_put(
+	struct made_slots *m, uint64_t slot, uint64_t offset, const void *p, size_t n, struct err *e)
+{
+	uint64_t i = slot - m->first;
+	if (i >= m->slots)
+		return err_set(e, -EINVAL, "%s has no slot %llu", m->path, (unsigned long long)slot);
+	int r = file_pwrite_all(m->fd, p, n, offset);
+	if (r < 0)
+		return err_errno(e, r, "writing %s", m->path);
+	atomic_fetch_or_explicit(&m->bits[i / 64], 1ull << i % 64, memory_order_release);
+	atomic_store_explicit(&m->unsaved, true, memory_order_relaxed);
+	return 0;
+}
+
+int made_slots_fd(const struct made_slots *m)
+{
+	return m->fd;
+}
+
+uint64_t made_slots_disk_bytes(const struct made_slots *m)
+{
+	struct stat st;
+	return fstat(m->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
+int64_t made_slots_used_us(const struct made_slots *m)
+{
+	return m->used_us;
+}
+
+void made_slots_touch(struct made_slots *m)
+{
+	atomic_store_explicit(&m->used_us, clock_monotonic_us(), memory_order_relaxed);
+}
+
+int made_slots_save(struct made_slots *m, struct err *e)
+{
+	if (m->discarded || !atomic_exchange(&m->unsaved, false))
+		return 0;
+	auto_buf struct buf b = { 0 };
+	for (size_t i = 0; i < words(m); i++) {
+		uint64_t w = atomic_load(&m->bits[i]);
+		buf_add(&b, &w, 8);
+	}
+	uint32_t crc = crc32c(0, b.data, b.len);
+	buf_add(&b, &crc, 4);
+	int r = fdatasync(m->fd) < 0 ? err_errno(e, -errno, "syncing %s", m->path)
+				     : file_replace(m->bits_path, b.data, b.len, e);
+	if (r < 0)
+		atomic_store(&m->unsaved, true);
+	return r;
+}
+
+void made_slots_discard(struct made_slots *m)
+{
+	m->discarded = true;
+	unlink(m->bits_path);
+	unlink(m->path);
+}

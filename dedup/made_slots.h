@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The slots of one synthetic segment that have been made: a sparse local file of the segment's whole size,
+ * and a bit a slot. The bits reach the disk only after the slots they stand for, so a crash costs at most
+ * making some again.
+ */
+#ifndef DEDUP_MADE_SLOTS_H
+#define DEDUP_MADE_SLOTS_H
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct made_slots;
+
+/* Opens or creates `path` (and path.made) for a segment of this size whose slots have numbers first ... first
+ * + slots - 1. */
+int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, uint64_t slots,
+	struct made_slots **out, struct err *e);
+
+/* Whoever reads the descriptor holds a reference: the file of a discarded one goes on being whole. */
+struct made_slots *made_slots_ref(struct made_slots *m);
+void made_slots_unref(struct made_slots *m); /* NULL is fine; the last one saves */
+
+bool made_slots_has(const struct made_slots *m, uint64_t slot);
+
+/* Writes a slot's bytes (none: the slot stays zeros) and marks it as made. Two threads may write the same
+ * slot: the bytes are the same. */
+int made_slots_put(
+	struct made_slots *m, uint64_t slot, uint64_t offset, const void *p, size_t n, struct err *e);
+
+int made_slots_fd(const struct made_slots *m);
+uint64_t made_slots_disk_bytes(const struct made_slots *m); /* what it takes on disk */
+int64_t made_slots_used_us(const struct made_slots *m);     /* last use, by the monotonic clock */
+void made_slots_touch(struct made_slots *m);
+
+/* fdatasync, then the bits; cheap where nothing is new. */
+int made_slots_save(struct made_slots *m, struct err *e);
+
+/* Removes the files; who holds a reference goes on reading. */
+void made_slots_discard(struct made_slots *m);
+
+#endif
