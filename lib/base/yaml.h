@@ -34,14 +34,14 @@ struct yaml_node {
 	uint32_t weight; /* nodes in this tree, itself too, with all aliases followed */
 };
 
-struct yaml;
+struct yaml_doc;
 
 /* `name` is for messages. An empty text is a null scalar. -EINVAL. */
-int yaml_parse(const char *name, const char *text, size_t n, struct yaml **out, struct err *e);
-void yaml_free(struct yaml *y);
-DEFINE_AUTO(yaml, struct yaml *, yaml_free)
+int yaml_doc_parse(const char *name, const char *text, size_t n, struct yaml_doc **out, struct err *e);
+void yaml_doc_free(struct yaml_doc *y);
+DEFINE_AUTO(yaml_doc, struct yaml_doc *, yaml_doc_free)
 
-const struct yaml_node *yaml_root(const struct yaml *y);
+const struct yaml_node *yaml_root(const struct yaml_doc *y);
 
 bool yaml_is_null(const struct yaml_node *n); /* NULL, or the plain scalars null, ~ and nothing */
 
