@@ -138,7 +138,7 @@ static int merge_symbols(struct merge *m, struct symbol_name **out, struct err *
 	for (size_t i = 0; i < m->settings->n_replica_labels; i++)
 		vec_push(&names, (struct symbol_name){ .text = m->settings->replica_labels[i] });
 	for (size_t i = 0; i < m->n; i++) {
-		vec_each(l, external_labels(m, i)) {
+		vec_each (l, external_labels(m, i)) {
 			bool add = is_set(m, l);
 			vec_push(&names, (struct symbol_name){ .text = l->name, .add = add });
 			vec_push(&names, (struct symbol_name){ .text = l->value, .add = add });
@@ -161,7 +161,7 @@ static void make_edits(struct merge *m, const struct symbol_name *names)
 	for (size_t i = 0; i < m->n; i++) {
 		struct label_edit *edit = &m->edits[i];
 		label_edit_init(edit, symbol_maps_of(m->maps, i), n_replica);
-		vec_each(l, external_labels(m, i)) {
+		vec_each (l, external_labels(m, i)) {
 			if (is_set(m, l))
 				label_edit_set(edit, external[0].number, external[1].number);
 			else
@@ -289,7 +289,7 @@ static void number_replicas(struct merge *m)
 		return;
 	qsort_r(m->members.data, m->members.len, sizeof *m->members.data, cmp_members, m->identity.data);
 	unsigned replica = 0;
-	vec_each(member, &m->members) {
+	vec_each (member, &m->members) {
 		if (member > m->members.data && cmp_members(member - 1, member, m->identity.data) != 0)
 			replica += replica < UINT16_MAX;
 		for (size_t i = 0; i < member->n_chunks; i++)

@@ -41,7 +41,7 @@ void label_edit_ready(struct label_edit *l)
 {
 	bool takes = false;
 	size_t kept = 0;
-	vec_each(rule, &l->rules) {
+	vec_each (rule, &l->rules) {
 		bool occurs = symbol_map_find(&l->map, rule->name) != SYMBOL_NONE;
 		if (!occurs && rule->kind != LABEL_SET)
 			continue;

@@ -64,7 +64,7 @@ void series_order_free(struct series_order *o)
 	if (!o)
 		return;
 	series_sort_free(o->sort);
-	vec_each(h, &o->held)
+	vec_each (h, &o->held)
 		free(h->record);
 	vec_fini(&o->held);
 	free(o);

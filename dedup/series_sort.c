@@ -72,7 +72,7 @@ void series_sort_free(struct series_sort *s)
 	if (!s)
 		return;
 	drop_buffer(s);
-	vec_each(run, &s->runs)
+	vec_each (run, &s->runs)
 		free(run->data);
 	vec_fini(&s->runs);
 	kway_fini(&s->kway);
