@@ -5,6 +5,8 @@
 
 #include "dedup/index_merge.h"
 
+#define JSON_STATE_MAX_BYTES (64u << 20)
+
 struct block_state {
 	struct index_merge_result merge;
 	uint64_t overrides; /* slots that were laid out anew after they turned out too small */

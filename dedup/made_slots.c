@@ -167,9 +167,19 @@ int made_slots_save(struct made_slots *m, struct err *e)
 	return r;
 }
 
+void made_slots_clear(const char *path)
+{
+	auto_free char *bits = xasprintf("%s.made", path), *empty = xasprintf("%s.empty", path);
+	unlink(bits);
+	int fd = open(empty, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		close(fd);
+	if (fd < 0 || rename(empty, path) < 0)
+		unlink(path);
+}
+
 void made_slots_discard(struct made_slots *m)
 {
 	m->discarded = true;
-	unlink(m->bits_path);
-	unlink(m->path);
+	made_slots_clear(m->path);
 }

@@ -40,7 +40,9 @@ void made_slots_touch(struct made_slots *m);
 /* fdatasync, then the bits; cheap where nothing is new. */
 int made_slots_save(struct made_slots *m, struct err *e);
 
-/* Removes the files; who holds a reference goes on reading. */
+/* Puts an empty file in the place of the made one, and takes the bits away; who holds a reference goes on
+ * reading. */
 void made_slots_discard(struct made_slots *m);
+void made_slots_clear(const char *path); /* the same where it isn't open */
 
 #endif

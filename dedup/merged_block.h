@@ -6,6 +6,7 @@
 #ifndef DEDUP_MERGED_BLOCK_H
 #define DEDUP_MERGED_BLOCK_H
 
+#include "dedup/source.h"
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/base/ulid.h"
@@ -14,6 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct block_state;
+struct made_slots;
+struct slot_overrides;
 struct merged_block;
 
 struct merged_block *merged_block_ref(struct merged_block *b);
@@ -46,6 +50,10 @@ struct merged_range {
 	size_t n;        /* bytes: as asked for, cut at the file's end */
 	bool incomplete; /* zeros stand where bytes could not be had: drop the pages later, so that a new read
 			    tries again */
+
+	/* The block's own. */
+	bool is_held;
+	struct made_slots *hold;
 };
 
 /* Never fails: once a block is published there is no error on any of its pages, only zeros, counted and
@@ -60,5 +68,44 @@ void merged_block_range_done(struct merged_block *b, size_t file, struct merged_
  */
 void merged_block_file_opened(struct merged_block *b, size_t file);
 void merged_block_file_closed(struct merged_block *b, size_t file);
+
+/* What all blocks of a view share. */
+struct merged_block_env {
+	struct bucket *bucket;
+	enum dedup_func func;
+	struct slot_overrides *overrides; /* learns which slots turned out too small */
+	_Atomic bool *has_news;           /* set when it did */
+};
+
+/*
+ * The block in local directory `dir`, which a merge of `sources` filled (dedup/block_build.h). Borrows env,
+ * which must outlive the block; takes references to the sources.
+ */
+struct merged_block *merged_block_new(const struct merged_block_env *env, const char *dir,
+	const struct ulid *ulid, int64_t min_time, int64_t max_time, struct catalogue_block *const *sources,
+	size_t n);
+
+const char *merged_block_dir(const struct merged_block *b);
+int64_t merged_block_min_time(const struct merged_block *b);
+int64_t merged_block_max_time(const struct merged_block *b);
+size_t merged_block_sources(const struct merged_block *b, struct catalogue_block *const **sources);
+
+/* What the merge counted; NULL where the local files are gone. Borrowed from the block. */
+const struct block_state *merged_block_state(struct merged_block *b, struct err *e);
+
+/* Whether any file is open through the mount or being read. */
+bool merged_block_is_open(const struct merged_block *b);
+
+/* Lets go of what is loaded unless a file is open or was used since `before_us`. Saves made slots. */
+void merged_block_rest(struct merged_block *b, int64_t before_us);
+
+/* Calls fn for each synthetic segment that is on disk: its bytes there and its last use. For the cache's
+ * limit. */
+void merged_block_each_made(struct merged_block *b,
+	void (*fn)(void *arg, struct merged_block *b, uint32_t segment, uint64_t disk_bytes, int64_t used_us),
+	void *arg);
+
+/* Starts the segment's made slots from nothing: frees their disk space once nobody reads them. */
+void merged_block_discard_made(struct merged_block *b, uint32_t segment);
 
 #endif

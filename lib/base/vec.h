@@ -39,7 +39,7 @@
 		(v)->len = (v)->cap = 0;                                                                        \
 	} while (0)
 
-#define vec_each(p, v) for (__typeof__((v)->data) p = (v)->data; p && p < (v)->data + (v)->len; p++)
+#define vec_each(p, v) for (__typeof__(&*(v)->data) p = (v)->data; p && p < (v)->data + (v)->len; p++)
 
 #define vec_sort(v, cmp)                                                                                        \
 	do {                                                                                                    \
