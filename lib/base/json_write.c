@@ -6,6 +6,8 @@
  */
 #include "lib/base/json.h"
 
+#include "lib/base/utf8.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
@@ -75,22 +77,6 @@ void json_write_array(struct json_writer *w)
 void json_write_array_end(struct json_writer *w)
 {
 	end(w, ']');
-}
-
-/* The length of the UTF-8 sequence at p, 0 where there is none: truncated, overlong, a surrogate or past
- * U+10FFFF. */
-static size_t utf8_sequence(const uint8_t *p, size_t n)
-{
-	size_t len = p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-	if (!len || n < len)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-		(p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
 }
 
 /* Writes the escape of what stands at p and returns the bytes it took; 0: these bytes need none. */
