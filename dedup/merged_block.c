@@ -39,7 +39,7 @@ METRIC_COUNTER(ranges_incomplete, "thanosfs_reads_incomplete_total",
 	"Reads answered with zeros in place of bytes that could not be had.")
 
 enum { FILE_META, FILE_INDEX, FILE_SEGMENTS };
-#define SEGMENT_NAME_BYTES 12
+#define SEGMENT_NAME_BYTES 24
 
 /* What makes slots, for one thread at a time. */
 struct maker {
@@ -441,7 +441,7 @@ static int compose(struct maker *k, struct made_slots *made, const struct loose 
 static int read_synthetic(struct merged_block *b, struct holdings *h, uint32_t segment, uint64_t at, size_t n,
 	struct buf *out, struct merged_range *range, struct err *e)
 {
-	struct made_slots *made;
+	struct made_slots *made = NULL;
 	int r = made_of(b, h, segment, &made, e);
 	if (r < 0)
 		return r;
@@ -528,7 +528,7 @@ static int read_file(struct merged_block *b, struct holdings *h, size_t file, ui
 void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t n, struct buf *out,
 	struct merged_range *range)
 {
-	struct holdings *h;
+	struct holdings *h = NULL;
 	struct err e = { "" };
 	size_t start = out->len;
 	*range = (struct merged_range){ .fd = -1 };
@@ -564,7 +564,7 @@ void merged_block_range_done(struct merged_block *b, size_t file, struct merged_
 
 void merged_block_file_opened(struct merged_block *b, size_t file)
 {
-	struct holdings *h;
+	struct holdings *h = NULL;
 	struct err e;
 	if (acquire(b, &h, &e) < 0) {
 		log_error("merged block can't be opened", KV("err", e.msg));

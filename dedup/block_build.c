@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dedup/block_build.h"
+
+#include "dedup/block_state.h"
+#include "lib/base/file.h"
+#include "lib/base/json.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdio.h>
+
+/* What a merge reads of its sources. */
+struct inputs {
+	struct index_merge_input *data;
+	struct tombstones *tombstones;
+	size_t n;
+};
+
+static void inputs_fini(struct inputs *in)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		blob_close(in->data[i].index);
+		tombstones_fini(&in->tombstones[i]);
+	}
+	free(in->data);
+	free(in->tombstones);
+}
+
+/* Prometheus refuses a whole directory of blocks over one bad segment header. */
+static int check_segments(struct bucket *bucket, const struct catalogue_block *b, struct err *e)
+{
+	for (unsigned i = 0; i < b->n_segments; i++) {
+		char name[ULID_CHARS + 32];
+		auto_of(blob) struct blob *blob = NULL;
+		uint8_t header[SEGMENT_HEADER_BYTES];
+		uint32_t magic;
+		snprintf(name, sizeof name, "%s/chunks/%06u", b->ulid, i + 1);
+		int r = bucket_open(bucket, name, &blob, e);
+		if (r < 0 || (r = blob_read(blob, header, sizeof header, 0, e)) < 0)
+			return r;
+		memcpy(&magic, header, sizeof magic);
+		if (be32toh(magic) != SEGMENT_MAGIC || header[4] != SEGMENT_VERSION)
+			return err_set(e, -EBADMSG, "%s does not start as a version %d chunk segment", name,
+				SEGMENT_VERSION);
+		if (blob->size != b->segment_bytes[i])
+			return err_set(e, -EBADMSG, "%s has %llu bytes, not the %llu it was listed with",
+				name, (unsigned long long)blob->size,
+				(unsigned long long)b->segment_bytes[i]);
+	}
+	return 0;
+}
+
+static int open_input(struct bucket *bucket, const struct dedup_source *source, struct index_merge_input *in,
+	struct tombstones *tombstones, const char **reason, struct err *e)
+{
+	char name[ULID_CHARS + 16];
+	const struct catalogue_block *b = source->block;
+	in->source = *source;
+	*reason = "corrupt-segment";
+	int r = check_segments(bucket, b, e);
+	if (r < 0)
+		return r;
+	if (b->has_tombstones) {
+		auto_buf struct buf bytes = { 0 };
+		*reason = "corrupt-tombstones";
+		snprintf(name, sizeof name, "%s/tombstones", b->ulid);
+		r = bucket_get(bucket, name, TOMBSTONES_MAX_BYTES, &bytes, e);
+		if (r == 0 && (r = tombstones_parse(bytes.data, bytes.len, tombstones, e)) < 0)
+			return err_wrap(e, r, "%s", name);
+		if (r < 0)
+			return r;
+		in->tombstones = tombstones;
+	}
+	*reason = "corrupt-index";
+	snprintf(name, sizeof name, "%s/index", b->ulid);
+	return bucket_open(bucket, name, &in->index, e);
+}
+
+static int open_inputs(struct bucket *bucket, const struct window *w, struct inputs *in, int *bad_source,
+	const char **reason, struct err *e)
+{
+	in->data = xcalloc(w->n, sizeof *in->data);
+	in->tombstones = xcalloc(w->n, sizeof *in->tombstones);
+	in->n = w->n;
+	for (size_t i = 0; i < w->n; i++) {
+		int r = open_input(bucket, &w->sources[i], &in->data[i], &in->tombstones[i], reason, e);
+		if (r < 0) {
+			*bad_source = (int)i;
+			return r;
+		}
+	}
+	return 0;
+}
+
+static void write_extensions(const struct window *w, const struct dedup_settings *settings, struct buf *out)
+{
+	static const char *const funcs[] = { "complete", "penalty", "chain" };
+	struct json_writer j;
+	json_writer_init(&j, out, 0);
+	json_write_object(&j);
+	json_write_key(&j, "thanosfs");
+	json_write_object(&j);
+	json_write_key_str(&j, "deduplication_func", funcs[settings->func]);
+	json_write_key(&j, "replica_labels");
+	json_write_array(&j);
+	for (size_t i = 0; i < settings->n_replica_labels; i++)
+		json_write_str(&j, settings->replica_labels[i]);
+	json_write_array_end(&j);
+	json_write_key(&j, "sources");
+	json_write_array(&j);
+	for (size_t i = 0; i < w->n; i++)
+		json_write_str(&j, w->sources[i].block->ulid);
+	json_write_array_end(&j);
+	json_write_object_end(&j);
+	json_write_object_end(&j);
+	buf_add_u8(out, 0);
+}
+
+/* Labels that all sources agree on, the replica labels left out. */
+static void shared_labels(const struct window *w, const struct dedup_settings *settings, struct labels *out)
+{
+	labels_copy(out, &w->sources[0].block->meta->thanos.labels);
+	for (size_t i = 0; i < settings->n_replica_labels; i++)
+		labels_remove(out, settings->replica_labels[i]);
+	for (size_t i = 1; i < w->n; i++)
+		for (size_t k = out->len; k-- > 0;) {
+			const char *v =
+				labels_get(&w->sources[i].block->meta->thanos.labels, out->data[k].name);
+			if (!v || strcmp(v, out->data[k].value) != 0)
+				labels_remove(out, out->data[k].name);
+		}
+}
+
+/*
+ * Samples are exact where nothing is merged. Where replicas are, no index says how many survive: the sources'
+ * samples, shared out by series, are the estimate.
+ */
+static void fill_stats(const struct window *w, const struct index_merge_result *r, struct block_meta *m)
+{
+	uint64_t samples = 0, floats = 0, histograms = 0;
+	for (size_t i = 0; i < w->n; i++) {
+		samples += w->sources[i].block->meta->stats.samples;
+		floats += w->sources[i].block->meta->stats.float_samples;
+		histograms += w->sources[i].block->meta->stats.histogram_samples;
+	}
+	double share = r->input_series ? (double)r->series / (double)r->input_series : 1;
+	m->stats.series = r->series;
+	m->stats.chunks = r->chunks;
+	m->stats.samples = (uint64_t)((double)samples * share);
+	m->stats.float_samples = (uint64_t)((double)floats * share);
+	m->stats.histogram_samples = (uint64_t)((double)histograms * share);
+}
+
+static int cmp_ulid(const void *a, const void *b)
+{
+	return ulid_cmp(a, b);
+}
+
+static void write_meta(const struct window *w, const struct dedup_settings *settings,
+	const struct index_merge_result *r, struct buf *out)
+{
+	auto_of(block_meta) struct block_meta *m = xcalloc(1, sizeof *m);
+	auto_buf struct buf extensions = { 0 };
+	m->ulid = w->ulid;
+	m->min_time = w->min_time;
+	m->max_time = w->max_time;
+	fill_stats(w, r, m);
+	m->compaction.level = 1;
+	for (size_t i = 0; i < w->n; i++) {
+		const struct block_meta *s = w->sources[i].block->meta;
+		m->compaction.level = MAX_OF(m->compaction.level, s->compaction.level);
+		vec_each (u, &s->compaction.sources)
+			vec_push(&m->compaction.sources, *u);
+	}
+	vec_sort(&m->compaction.sources, cmp_ulid);
+	size_t kept = 0;
+	for (size_t i = 0; i < m->compaction.sources.len; i++)
+		if (kept == 0 ||
+			ulid_cmp(&m->compaction.sources.data[kept - 1], &m->compaction.sources.data[i]) != 0)
+			m->compaction.sources.data[kept++] = m->compaction.sources.data[i];
+	m->compaction.sources.len = kept;
+	/* Keeps Prometheus from measuring its head against a block that ends in the future. */
+	vec_push(&m->compaction.hints, xstrdup("from-out-of-order"));
+	m->thanos.present = true;
+	m->thanos.source = xstrdup("thanosfs");
+	shared_labels(w, settings, &m->thanos.labels);
+	write_extensions(w, settings, &extensions);
+	m->thanos.extensions_json = xstrdup((const char *)extensions.data);
+	block_meta_write(m, out);
+}
+
+static int write_files(const char *dir, const struct window *w, const struct dedup_settings *settings,
+	const struct slot_overrides *overrides, struct block_state *state, struct err *e)
+{
+	auto_buf struct buf text = { 0 }, meta = { 0 };
+	auto_free char *state_path = xasprintf("%s/block.json", dir),
+		       *meta_path = xasprintf("%s/meta.json", dir);
+	VEC(struct ulid) ulids = { 0 };
+	uint64_t hash;
+	for (size_t i = 0; i < w->n; i++)
+		vec_push(&ulids, w->sources[i].block->meta->ulid);
+	state->overrides = slot_overrides_of_sources(overrides, ulids.data, ulids.len, &hash);
+	vec_fini(&ulids);
+	block_state_write(state, &text);
+	int r = file_replace(state_path, text.data, text.len, e);
+	if (r < 0)
+		return r;
+	write_meta(w, settings, &state->merge, &meta);
+	return file_replace(meta_path, meta.data, meta.len, e);
+}
+
+int block_build(const char *parent, const struct window *w, struct bucket *bucket,
+	const struct dedup_settings *settings, const struct slot_overrides *overrides, int *bad_source,
+	const char **reason, struct err *e)
+{
+	char id[ULID_CHARS + 1];
+	ulid_format(&w->ulid, id);
+	auto_free char *dir = xasprintf("%s/%s", parent, id), *tmp = xasprintf("%s/%s.tmp", parent, id);
+	struct inputs in = { 0 };
+	struct block_state state = { 0 };
+
+	*bad_source = -1;
+	*reason = "";
+	int r = file_remove_tree(tmp, e);
+	if (r == 0)
+		r = file_mkdirs(tmp, 0755, e);
+	if (r == 0)
+		r = open_inputs(bucket, w, &in, bad_source, reason, e);
+	if (r == 0)
+		r = index_merge(tmp, in.data, in.n, settings, overrides, &state.merge, bad_source, e);
+	if (r == 0)
+		r = write_files(tmp, w, settings, overrides, &state, e);
+	if (r == 0)
+		r = file_fsync_dir(tmp, e);
+	if (r == 0 && rename(tmp, dir) < 0)
+		r = err_errno(e, -errno, "renaming %s", tmp);
+	if (r == 0)
+		r = file_fsync_dir(parent, e);
+	if (r < 0)
+		file_remove_tree(tmp, NULL);
+	inputs_fini(&in);
+	block_state_fini(&state);
+	return r;
+}
