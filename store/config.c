@@ -111,11 +111,11 @@ int objstore_config_parse(
 	const char *name, const char *text, size_t n, struct objstore_config **out, struct err *e)
 {
 	auto_buf struct buf expanded = { 0 };
-	auto_of(yaml) struct yaml *y = NULL;
+	auto_of(yaml_doc) struct yaml_doc *y = NULL;
 	auto_of(objstore_config) struct objstore_config *c = xcalloc(1, sizeof *c);
 	int r = yaml_expand_env(name, text, n, &expanded, e);
 	if (r == 0)
-		r = yaml_parse(name, buf_str(&expanded), expanded.len, &y, e);
+		r = yaml_doc_parse(name, buf_str(&expanded), expanded.len, &y, e);
 	if (r == 0)
 		r = read_root(yaml_root(y), c, e);
 	if (r < 0)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bucket configurations: whatever is taken must render to what reads back the same. */
+#include "store/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct err e;
+	auto_of(objstore_config) struct objstore_config *c = NULL, *again = NULL;
+	if (objstore_config_parse("fuzz", (const char *)data, size, &c, &e) < 0)
+		return 0;
+	/* A value with "${" in it, which only the environment can have put there, would be expanded anew. */
+	if (strchr(c->filesystem.directory, '$') || strchr(c->prefix, '$'))
+		return 0;
+	auto_buf struct buf text = { 0 };
+	objstore_config_render(c, &text);
+	if (objstore_config_parse("fuzz", buf_str(&text), text.len, &again, &e) < 0)
+		abort();
+	if (strcmp(c->filesystem.directory, again->filesystem.directory) != 0 ||
+		strcmp(c->prefix, again->prefix) != 0)
+		abort();
+	return 0;
+}
