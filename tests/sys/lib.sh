@@ -124,7 +124,8 @@ mount_start() {
 	shift 2
 	mkdir -p "$at"
 	logs+=("$WORK/$name.log")
-	"$THANOSFS" mount "$@" "$at" >>"$WORK/$name.log" 2>&1 </dev/null &
+	# A shell without job control would start it with SIGINT ignored.
+	env --default-signal=INT "$THANOSFS" mount "$@" "$at" >>"$WORK/$name.log" 2>&1 </dev/null &
 	MOUNT_PID=$!
 	pids+=("$MOUNT_PID")
 	mounts+=("$at")
@@ -196,12 +197,59 @@ blocks_of() { find "$1" -mindepth 1 -maxdepth 1 -type d -regextype posix-extende
 
 count_blocks() { blocks_of "$1" | wc -l; }
 
-# tsdb_of DIRECTORY BLOCK...: makes a TSDB directory of links to blocks, for promtool.
+# tsdb_of DIRECTORY BLOCK...: makes a TSDB directory of copies of blocks; promtool doesn't follow links to directories.
 tsdb_of() {
 	local dir=$1 block
 	shift
 	mkdir -p "$dir/wal"
 	for block in "$@"; do
-		ln -s "$block" "$dir/${block##*/}"
+		cp -r "$block" "$dir/${block##*/}"
 	done
+}
+
+# upload BLOCK BUCKET: as an uploader does it, chunks and index first, meta.json last.
+upload() {
+	local to=$2/${1##*/}
+	mkdir -p "$to"
+	cp -r "$1/chunks" "$1/index" "$to/"
+	cp "$1/meta.json" "$2/.upload" && mv "$2/.upload" "$to/meta.json"
+}
+
+# mark_deleted BUCKET ULID HOURS_AGO
+mark_deleted() {
+	printf '{"id":"%s","version":1,"deletion_time":%d}' "$2" $(($(date +%s) - $3 * 3600)) >"$1/$2/deletion-mark.json"
+}
+
+# labels_of BLOCK: its external labels, one word: cluster=eu,replica=a
+labels_of() { jq -r '.thanos.labels | to_entries | map("\(.key)=\(.value)") | join(",")' "$1/meta.json"; }
+
+# dump_bucket BUCKET DIRECTORY: dumps each replica's blocks to DIRECTORY/N.txt and prints LABELS:DUMP a line, the labels being
+# the external labels of its blocks: cluster=eu,replica=a:DIRECTORY/0.txt
+dump_bucket() {
+	local bucket=$1 dir=$2 labels block n=0
+	mkdir -p "$dir"
+	for block in "$bucket"/*/; do
+		labels_of "$block"
+	done | sort -u >"$dir/labels"
+	while read -r labels; do
+		mkdir -p "$dir/$n/wal"
+		for block in "$bucket"/*/; do
+			[[ $(labels_of "$block") != "$labels" ]] || cp -r "$block" "$dir/$n/"
+		done
+		promtool tsdb dump "$dir/$n" >"$dir/$n.txt"
+		rm -rf "${dir:?}/$n"
+		echo "$labels:$dir/$n.txt"
+		n=$((n + 1))
+	done <"$dir/labels"
+}
+
+# check_dedup BUCKET TRUTH MOUNTPOINT INTERVAL_MS: what must hold for every series of the mount; see dedup_oracle.py.
+check_dedup() {
+	local replicas
+	mkdir -p "$2/wal" "$3/wal" # promtool wants them
+	mapfile -t replicas < <(dump_bucket "$1" "$WORK/dumps")
+	promtool tsdb dump "$2" >"$WORK/dumps/truth.txt"
+	promtool tsdb dump "$3" >"$WORK/dumps/mount.txt"
+	"$ROOT/tests/sys/dedup_oracle.py" --mount "$WORK/dumps/mount.txt" --truth "$WORK/dumps/truth.txt" --interval "$4" \
+		"${replicas[@]}"
 }

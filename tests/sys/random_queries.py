@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Asks a Prometheus for raw samples of random series and times, and checks every answer, until SIGTERM.
+
+usage: random_queries.py URL --interval MS --seed N --start MS --end MS LABELS:DUMP...
+
+LABELS:DUMP are the replicas' samples, as for dedup_oracle.py. Whatever the mount has just made of the bucket, an answer must
+be complete and true: each sample is one of a replica, timestamps rise, and no gap of more than 1.5 intervals is left that a
+replica could fill. The last line says how many answers there were; exit status 1 at the first that is wrong, an error or late.
+"""
+import argparse
+import bisect
+import json
+import random
+import signal
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+from dedup_oracle import LABEL, inside, read_dump
+
+
+def wrong(text):
+    print(f"FAILED: {text}", flush=True)
+    sys.exit(1)
+
+
+def ask(url, expr, at_ms):
+    body = urllib.parse.urlencode({"query": expr, "time": f"{at_ms / 1000:.3f}"}).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url + "/api/v1/query", body), timeout=60) as r:
+            answer = json.load(r)
+    except urllib.error.HTTPError as e:
+        wrong(f"{expr} at {at_ms}: {e.code} {e.read()[:300]}")
+    if answer["status"] != "success" or answer.get("warnings"):
+        wrong(f"{expr} at {at_ms}: {answer}")
+    return answer["data"]["result"]
+
+
+def check(key, got, replicas, after, until, interval):
+    """One series' samples in (after, until]."""
+    known = [{t: float(v) for t, v in zip(*r)} for r in replicas]
+    times = []
+    for t, v in got:
+        t, v = round(float(t) * 1000), float(v)
+        if times and t <= times[-1]:
+            wrong(f"{key}: {t} follows {times[-1]}")
+        if not any(t in k and (k[t] == v or (v != v and k[t] != k[t])) for k in known):
+            wrong(f"{key}: sample {v} at {t} is of no replica")
+        times.append(t)
+    slack = interval * 0.05
+    for a, b in zip([after] + times, times + [until]):
+        # A range selector leaves stale markers out: what the replicas have must be looked for without them.
+        if b - a > 1.5 * interval + slack:
+            for r in replicas:
+                lively = [t for t, v in zip(*r) if v != "NaN"]
+                t = inside(lively, a + interval / 2 + slack, b - interval / 2 - slack)
+                if t is not None:
+                    wrong(f"{key}: silent from {a} to {b}, where a replica has {t}")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("url")
+    p.add_argument("--interval", type=int, required=True)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--start", type=int, required=True)
+    p.add_argument("--end", type=int, required=True)
+    p.add_argument("replica", nargs="+")
+    a = p.parse_args()
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    sources = {}
+    for spec in a.replica:
+        pairs, _, path = spec.partition(":")
+        labels = dict(pair.split("=", 1) for pair in pairs.split(","))
+        for key, samples in read_dump(path, labels, ["replica"]).items():
+            sources.setdefault(key, []).append(samples)
+    keys = sorted(sources)
+    rng = random.Random(a.seed)
+    answers = samples = 0
+    slowest = 0.0
+    print(f"seed {a.seed}, {len(keys)} series", flush=True)
+    while not stop:
+        key = rng.choice(keys)
+        span = rng.choice([60_000, 300_000, 1_800_000, 7_200_000])
+        until = rng.randrange(a.start + span, a.end)
+        after = until - span
+        selector = "{" + ",".join(f"{k}={json.dumps(json.loads(chr(34) + v + chr(34)))}" for k, v in LABEL.findall(key)) + "}"
+        begin = time.monotonic()
+        result = ask(a.url, f"{selector}[{span}ms]", until)
+        slowest = max(slowest, time.monotonic() - begin)
+        exact = [s for s in result if s["metric"] == dict(LABEL.findall(key))]
+        if len(exact) != len(result) and len(exact) > 1:
+            wrong(f"{key}: comes {len(exact)} times")
+        got = exact[0]["values"] if exact else []
+        check(key, got, sources[key], after, until, a.interval)
+        answers += 1
+        samples += len(got)
+    print(f"{answers} answers, {samples} samples, the slowest took {slowest:.2f} s", flush=True)
+    if not samples:
+        wrong("there was nothing to check")
+
+
+main()
