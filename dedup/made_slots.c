@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TOUCH_US (60 * 1000000ll)
+
 struct made_slots {
 	_Atomic unsigned refs;
 	char *path, *bits_path;
@@ -133,20 +135,13 @@ int made_slots_fd(const struct made_slots *m)
 	return m->fd;
 }
 
-uint64_t made_slots_disk_bytes(const struct made_slots *m)
-{
-	struct stat st;
-	return fstat(m->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
-}
-
-int64_t made_slots_used_us(const struct made_slots *m)
-{
-	return m->used_us;
-}
-
 void made_slots_touch(struct made_slots *m)
 {
-	atomic_store_explicit(&m->used_us, clock_monotonic_us(), memory_order_relaxed);
+	int64_t now = clock_monotonic_us();
+	if (now - atomic_load_explicit(&m->used_us, memory_order_relaxed) < TOUCH_US)
+		return;
+	atomic_store_explicit(&m->used_us, now, memory_order_relaxed);
+	futimens(m->fd, NULL);
 }
 
 int made_slots_save(struct made_slots *m, struct err *e)

@@ -33,8 +33,8 @@ int made_slots_put(
 	struct made_slots *m, uint64_t slot, uint64_t offset, const void *p, size_t n, struct err *e);
 
 int made_slots_fd(const struct made_slots *m);
-uint64_t made_slots_disk_bytes(const struct made_slots *m); /* what it takes on disk */
-int64_t made_slots_used_us(const struct made_slots *m);     /* last use, by the monotonic clock */
+
+/* Says that it is in use now: its file's time follows within a minute, for the cache's limit. */
 void made_slots_touch(struct made_slots *m);
 
 /* fdatasync, then the bits; cheap where nothing is new. */

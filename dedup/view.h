@@ -58,4 +58,8 @@ void view_close(struct view *v);
  */
 int view_sync(struct view *v, int64_t now_ms, struct err *e);
 
+/* Whether a slot turned out too small since the last sync, so that a sync would improve on what is published.
+ */
+bool view_has_news(struct view *v);
+
 #endif

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sync goes: list, form windows, merge those that have no local directory yet, publish. A source that turns
+ *out to be corrupt is left out and the windows are formed again, until what is left merges: what gets
+ *published never overlaps and never lacks a window.
+ *
+ *	block		listed	retired	directory
+ *	published	yes	no	stays
+ *	replaced	no	yes	stays while files are open, and RETIRED_KEEP_MS
+ *	forgotten	no	no	removed
+ */
+#include "dedup/view.h"
+
+#include "dedup/block_build.h"
+#include "dedup/block_state.h"
+#include "dedup/view_private.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/metrics.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RETIRED_KEEP_MS (3600 * 1000) /* for a process that still knows the block's files */
+#define REST_AFTER_US   (60 * 1000000ll)
+#define MAX_THREADS     64
+
+METRIC_COUNTER(syncs, "thanosfs_syncs_total", "Syncs with the bucket that ended.")
+METRIC_COUNTER(syncs_failed, "thanosfs_syncs_failed_total", "Syncs with the bucket that failed.")
+METRIC_COUNTER(merges, "thanosfs_merges_total", "Windows whose indexes were merged.")
+METRIC_COUNTER(merges_failed, "thanosfs_merges_failed_total", "Index merges that failed.")
+METRIC_GAUGE(blocks_published, "thanosfs_blocks_published", "Merged blocks on the mount.")
+METRIC_GAUGE(blocks_sources, "thanosfs_blocks_sources", "Blocks of the bucket that they are made of.")
+METRIC_GAUGE(blocks_retired, "thanosfs_blocks_retired",
+	"Merged blocks that left the listing and are still readable.")
+METRIC_GAUGE(cache_bytes, "thanosfs_cache_bytes", "Bytes of made slots on disk.")
+METRIC_COUNTER(cache_evicted, "thanosfs_cache_evicted_bytes_total",
+	"Bytes of made slots removed to keep the cache's limit.")
+
+int view_open(const struct view_options *options, struct bucket *bucket, struct catalogue *catalogue,
+	struct view **out, struct err *e)
+{
+	auto_free char *overrides = xasprintf("%s/slot-overrides", options->dir);
+	auto_free char *blocks = xasprintf("%s/merged", options->dir);
+	struct slot_overrides *known;
+	int r = file_mkdirs(blocks, 0755, e);
+	if (r == 0)
+		r = slot_overrides_open(overrides, &known, e);
+	if (r < 0)
+		return r;
+	struct view *v = xcalloc(1, sizeof *v);
+	pthread_mutex_init(&v->lock, NULL);
+	pthread_mutex_init(&v->syncing, NULL);
+	v->options = *options;
+	v->dir = take(blocks);
+	v->bucket = bucket;
+	v->catalogue = catalogue;
+	v->overrides = known;
+	v->env = (struct merged_block_env){ bucket, options->dedup.func, known, &v->has_news };
+	v->current = xcalloc(1, sizeof *v->current);
+	v->current->refs = 1;
+	if (v->options.threads == 0)
+		v->options.threads = (unsigned)MAX_OF(sysconf(_SC_NPROCESSORS_ONLN), 1);
+	v->options.threads = MIN_OF(v->options.threads, MAX_THREADS);
+	*out = v;
+	return 0;
+}
+
+void view_close(struct view *v)
+{
+	if (!v)
+		return;
+	view_snapshot_unref(v->current);
+	vec_each (b, &v->retired)
+		merged_block_unref(b->block);
+	vec_fini(&v->retired);
+	slot_overrides_close(v->overrides);
+	pthread_mutex_destroy(&v->lock);
+	pthread_mutex_destroy(&v->syncing);
+	free(v->dir);
+	free(v);
+}
+
+struct view_snapshot *view_snapshot(struct view *v)
+{
+	pthread_mutex_lock(&v->lock);
+	struct view_snapshot *s = v->current;
+	atomic_fetch_add(&s->refs, 1);
+	pthread_mutex_unlock(&v->lock);
+	return s;
+}
+
+void view_snapshot_unref(struct view_snapshot *s)
+{
+	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		merged_block_unref(s->blocks[i]);
+	free(s->blocks);
+	free(s);
+}
+
+struct merged_block *view_snapshot_find(const struct view_snapshot *s, const struct ulid *u)
+{
+	size_t lo = 0, hi = s->n;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int c = ulid_cmp(merged_block_ulid(s->blocks[mid]), u);
+		if (c == 0)
+			return s->blocks[mid];
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+struct merged_block *view_find_any(struct view *v, const struct ulid *u)
+{
+	pthread_mutex_lock(&v->lock);
+	struct merged_block *b = view_snapshot_find(v->current, u);
+	for (size_t i = 0; i < v->retired.len && !b; i++)
+		if (ulid_cmp(merged_block_ulid(v->retired.data[i].block), u) == 0)
+			b = v->retired.data[i].block;
+	if (b)
+		merged_block_ref(b);
+	pthread_mutex_unlock(&v->lock);
+	return b;
+}
+
+void view_on_publish(struct view *v,
+	void (*fn)(void *arg, const struct view_snapshot *before, const struct view_snapshot *after),
+	void *arg)
+{
+	pthread_mutex_lock(&v->lock);
+	v->on_publish = fn;
+	v->on_publish_arg = arg;
+	pthread_mutex_unlock(&v->lock);
+}
+
+static char *block_path(const struct view *v, const struct ulid *u, const char *name)
+{
+	char id[ULID_CHARS + 1];
+	ulid_format(u, id);
+	return xasprintf("%s/%s%s", v->dir, id, name);
+}
+
+/* One merge of the sync's list. */
+struct job {
+	const struct window *window;
+	int result, bad_source;
+	const char *reason;
+	struct err err;
+};
+
+struct jobs {
+	struct view *view;
+	VEC(struct job) list;
+	_Atomic size_t next, done;
+	int64_t reported_us;
+	pthread_mutex_t lock; /* reported_us */
+};
+
+static void report_progress(struct jobs *jobs, size_t done)
+{
+	pthread_mutex_lock(&jobs->lock);
+	int64_t now = clock_monotonic_us();
+	bool due = now - jobs->reported_us > 10 * 1000000ll;
+	if (due)
+		jobs->reported_us = now;
+	pthread_mutex_unlock(&jobs->lock);
+	if (due)
+		log_info("merging indexes", KV_U64("done", done), KV_U64("of", jobs->list.len));
+}
+
+static void *run_jobs(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct view *v = jobs->view;
+	for (size_t i; (i = atomic_fetch_add(&jobs->next, 1)) < jobs->list.len;) {
+		struct job *j = &jobs->list.data[i];
+		j->result = block_build(v->dir, j->window, v->bucket, &v->options.dedup, v->overrides,
+			&j->bad_source, &j->reason, &j->err);
+		metric_add(j->result < 0 ? merges_failed : merges, 1);
+		report_progress(jobs, atomic_fetch_add(&jobs->done, 1) + 1);
+	}
+	return NULL;
+}
+
+static void merge_all(struct view *v, struct jobs *jobs)
+{
+	pthread_t threads[MAX_THREADS];
+	unsigned want = (unsigned)MIN_OF((size_t)v->options.threads, jobs->list.len), n = 0;
+	jobs->reported_us = clock_monotonic_us();
+	while (n + 1 < want && pthread_create(&threads[n], NULL, run_jobs, jobs) == 0)
+		n++;
+	run_jobs(jobs);
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
+}
+
+/* Blocks that this sync leaves out. */
+struct excluded {
+	VEC(struct ulid) list;
+};
+
+static bool is_excluded(const struct excluded *x, const struct ulid *u)
+{
+	for (size_t i = 0; i < x->list.len; i++)
+		if (ulid_cmp(&x->list.data[i], u) == 0)
+			return true;
+	return false;
+}
+
+/* What to do about the merges that failed; 1: form the windows again, without what was to blame. */
+static int judge(struct view *v, const struct jobs *jobs, struct excluded *x, struct err *e)
+{
+	int again = 0;
+	vec_each (j, &jobs->list) {
+		if (j->result >= 0)
+			continue;
+		if (j->bad_source < 0) {
+			*e = j->err;
+			return j->result;
+		}
+		const struct catalogue_block *b = j->window->sources[j->bad_source].block;
+		if (j->result == -EBADMSG || j->result == -EFBIG)
+			catalogue_reject(v->catalogue, &b->meta->ulid, j->reason, j->err.msg);
+		else
+			log_warn("block can't be read now, left out until the next sync",
+				KV("block", b->ulid), KV("err", j->err.msg));
+		vec_push(&x->list, b->meta->ulid);
+		again = 1;
+	}
+	return again;
+}
+
+static struct merged_block *make_block(struct view *v, const struct window *w)
+{
+	struct merged_block *b = view_find_any(v, &w->ulid);
+	if (b)
+		return b;
+	auto_free char *dir = block_path(v, &w->ulid, "");
+	struct catalogue_block **sources = xcalloc(w->n, sizeof *sources);
+	for (size_t i = 0; i < w->n; i++)
+		sources[i] = w->sources[i].block;
+	b = merged_block_new(&v->env, dir, &w->ulid, w->min_time, w->max_time, sources, w->n);
+	free(sources);
+	return b;
+}
+
+static int by_ulid(const void *a, const void *b)
+{
+	return ulid_cmp(merged_block_ulid(*(struct merged_block *const *)a),
+		merged_block_ulid(*(struct merged_block *const *)b));
+}
+
+static bool is_same_set(const struct view_snapshot *a, const struct view_snapshot *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (ulid_cmp(merged_block_ulid(a->blocks[i]), merged_block_ulid(b->blocks[i])) != 0)
+			return false;
+	return true;
+}
+
+/* Swaps the published set; blocks that are not in the new one retire. */
+static void publish(struct view *v, struct view_snapshot *next)
+{
+	pthread_mutex_lock(&v->lock);
+	struct view_snapshot *before = v->current;
+	bool same = before->generation && is_same_set(before, next);
+	void (*fn)(void *, const struct view_snapshot *, const struct view_snapshot *) = v->on_publish;
+	void *arg = v->on_publish_arg;
+	if (!same) {
+		next->generation = before->generation + 1;
+		for (size_t i = 0; i < before->n; i++)
+			if (!view_snapshot_find(next, merged_block_ulid(before->blocks[i])))
+				vec_push(&v->retired,
+					(struct retired_block){
+						merged_block_ref(before->blocks[i]), clock_unix_ms() });
+		size_t kept = 0;
+		for (size_t i = 0; i < v->retired.len; i++) { /* what came back is no longer retired */
+			if (view_snapshot_find(next, merged_block_ulid(v->retired.data[i].block)))
+				merged_block_unref(v->retired.data[i].block);
+			else
+				v->retired.data[kept++] = v->retired.data[i];
+		}
+		v->retired.len = kept;
+		v->current = next;
+	}
+	pthread_mutex_unlock(&v->lock);
+	if (same) {
+		view_snapshot_unref(next);
+		return;
+	}
+	uint64_t sources = 0;
+	for (size_t i = 0; i < next->n; i++) {
+		struct catalogue_block *const *list;
+		sources += merged_block_sources(next->blocks[i], &list);
+	}
+	metric_set(blocks_published, next->n);
+	metric_set(blocks_sources, sources);
+	log_info("published", KV_U64("generation", next->generation), KV_U64("blocks", next->n),
+		KV_U64("sources", sources));
+	for (size_t i = 0; i < before->n; i++)
+		if (!view_snapshot_find(next, merged_block_ulid(before->blocks[i])))
+			utimensat(AT_FDCWD, merged_block_dir(before->blocks[i]), NULL,
+				0); /* kept from now on */
+	if (fn)
+		fn(arg, before, next);
+	view_snapshot_unref(before);
+}
+
+/* Windows of the listing, merged as far as they aren't; then a snapshot of them. */
+static int form(struct view *v, const struct catalogue_listing *listing, struct excluded *x,
+	struct view_snapshot **out, struct err *e)
+{
+	struct windows windows = { 0 };
+	VEC(struct catalogue_block *) blocks = { 0 };
+	struct jobs jobs = { .view = v, .lock = PTHREAD_MUTEX_INITIALIZER };
+	for (size_t i = 0; i < listing->blocks.len; i++)
+		if (!is_excluded(x, &listing->blocks.data[i]->meta->ulid))
+			vec_push(&blocks, listing->blocks.data[i]);
+	int r = windows_of(blocks.data, blocks.len, &v->options.dedup, v->overrides, &windows, e);
+	for (size_t i = 0; i < windows.len && r == 0; i++) {
+		auto_free char *meta = block_path(v, &windows.data[i].ulid, "/meta.json");
+		if (!file_exists(meta))
+			vec_push(&jobs.list, (struct job){ .window = &windows.data[i] });
+	}
+	if (r == 0 && jobs.list.len) {
+		log_info("merging indexes", KV_U64("windows", jobs.list.len),
+			KV_U64("threads", v->options.threads));
+		int64_t start = clock_monotonic_us();
+		merge_all(v, &jobs);
+		r = judge(v, &jobs, x, e);
+		log_info("merged indexes", KV_U64("windows", jobs.list.len),
+			KV_F64("seconds", (double)(clock_monotonic_us() - start) / 1e6));
+	}
+	if (r == 0) {
+		struct view_snapshot *s = xcalloc(1, sizeof *s);
+		s->refs = 1;
+		s->n = windows.len;
+		s->blocks = xcalloc(s->n + 1, sizeof(struct merged_block *));
+		for (size_t i = 0; i < s->n; i++)
+			s->blocks[i] = make_block(v, &windows.data[i]);
+		qsort(s->blocks, s->n, sizeof(struct merged_block *), by_ulid);
+		*out = s;
+	}
+	vec_fini(&jobs.list);
+	vec_fini(&blocks);
+	windows_fini(&windows);
+	return r;
+}
+
+/* Forgets retired blocks nobody uses. */
+static void drop_retired(struct view *v, int64_t now_ms)
+{
+	VEC(struct merged_block *) dropped = { 0 };
+	pthread_mutex_lock(&v->lock);
+	size_t kept = 0;
+	for (size_t i = 0; i < v->retired.len; i++) {
+		struct retired_block *b = &v->retired.data[i];
+		if (now_ms - b->since_ms > RETIRED_KEEP_MS && !merged_block_is_open(b->block))
+			vec_push(&dropped, b->block);
+		else
+			v->retired.data[kept++] = *b;
+	}
+	v->retired.len = kept;
+	metric_set(blocks_retired, kept);
+	pthread_mutex_unlock(&v->lock);
+	vec_each (b, &dropped)
+		merged_block_unref(*b);
+	vec_fini(&dropped);
+}
+
+/* Removes directories that belong to no block, a grace time after they were last published or written. */
+static void remove_forgotten(struct view *v, int64_t now_ms)
+{
+	DIR *d = opendir(v->dir);
+	if (!d)
+		return;
+	for (struct dirent *de; (de = readdir(d));) {
+		struct ulid u;
+		struct stat st;
+		struct err e;
+		if (de->d_name[0] == '.')
+			continue;
+		struct merged_block *b = ulid_parse(de->d_name, &u) ? view_find_any(v, &u) : NULL;
+		merged_block_unref(b);
+		if (b || fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			now_ms - (int64_t)st.st_mtim.tv_sec * 1000 < RETIRED_KEEP_MS)
+			continue;
+		auto_free char *path = xasprintf("%s/%s", v->dir, de->d_name);
+		if (file_remove_tree(path, &e) < 0)
+			log_warn("stale merged block can't be removed", KV("err", e.msg));
+	}
+	closedir(d);
+}
+
+struct made {
+	struct merged_block *block;
+	uint32_t segment;
+	uint64_t bytes;
+	int64_t used_us;
+};
+
+struct made_list {
+	VEC(struct made) list;
+	uint64_t total;
+};
+
+static void add_made(void *arg, struct merged_block *b, uint32_t segment, uint64_t bytes, int64_t used_us)
+{
+	struct made_list *m = arg;
+	vec_push(&m->list, (struct made){ b, segment, bytes, used_us });
+	m->total += bytes;
+}
+
+static int by_use(const void *pa, const void *pb)
+{
+	const struct made *a = pa, *b = pb;
+	return a->used_us < b->used_us ? -1 : a->used_us > b->used_us;
+}
+
+/* Segments of made slots go, the longest unused first, until the rest is within the limit. */
+static void keep_limit(struct view *v, struct view_snapshot *s)
+{
+	struct made_list made = { 0 };
+	for (size_t i = 0; i < s->n; i++)
+		merged_block_each_made(s->blocks[i], add_made, &made);
+	if (made.total > v->options.cache_max_bytes)
+		vec_sort(&made.list, by_use);
+	for (size_t i = 0; i < made.list.len && made.total > v->options.cache_max_bytes; i++) {
+		const struct made *m = &made.list.data[i];
+		merged_block_discard_made(m->block, m->segment);
+		metric_add(cache_evicted, m->bytes);
+		made.total -= m->bytes;
+	}
+	metric_set(cache_bytes, made.total);
+	vec_fini(&made.list);
+}
+
+static void keep_house(struct view *v, int64_t now_ms)
+{
+	struct view_snapshot *s = view_snapshot(v);
+	drop_retired(v, now_ms);
+	remove_forgotten(v, now_ms);
+	for (size_t i = 0; i < s->n; i++)
+		merged_block_rest(s->blocks[i], clock_monotonic_us() - REST_AFTER_US);
+	keep_limit(v, s);
+	view_snapshot_unref(s);
+}
+
+static int sync_locked(struct view *v, int64_t now_ms, struct err *e)
+{
+	struct catalogue_listing listing = { 0 };
+	struct excluded x = { 0 };
+	struct view_snapshot *next = NULL;
+	atomic_store(&v->has_news, false);
+	int r = catalogue_sync(v->catalogue, now_ms, &listing, e);
+	if (r < 0)
+		return r;
+	/* Each round leaves out at least one block. */
+	for (r = 1; r == 1;)
+		r = form(v, &listing, &x, &next, e);
+	if (r == 0)
+		publish(v, next);
+	catalogue_listing_fini(&listing);
+	vec_fini(&x.list);
+	if (r == 0)
+		keep_house(v, now_ms);
+	return r;
+}
+
+int view_sync(struct view *v, int64_t now_ms, struct err *e)
+{
+	struct err own;
+	pthread_mutex_lock(&v->syncing);
+	int64_t start = clock_monotonic_us();
+	int r = sync_locked(v, now_ms, e ? e : &own);
+	pthread_mutex_lock(&v->lock);
+	v->last_sync_ms = now_ms;
+	v->last_sync_us = clock_monotonic_us() - start;
+	v->syncs++;
+	v->last_failed = r < 0;
+	if (r < 0)
+		v->last_error = e ? *e : own;
+	pthread_mutex_unlock(&v->lock);
+	pthread_mutex_unlock(&v->syncing);
+	metric_add(syncs, 1);
+	metric_add(syncs_failed, r < 0);
+	return r;
+}
+
+bool view_has_news(struct view *v)
+{
+	return atomic_load(&v->has_news);
+}

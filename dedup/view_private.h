@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A view's state, shared by what syncs it (view.c) and what tells of it (view_json.c). */
+#ifndef DEDUP_VIEW_PRIVATE_H
+#define DEDUP_VIEW_PRIVATE_H
+
+#include "dedup/slot_overrides.h"
+#include "dedup/view.h"
+
+#include <pthread.h>
+
+struct retired_block {
+	struct merged_block *block;
+	int64_t since_ms;
+};
+
+struct view {
+	struct view_options options;
+	char *dir; /* of merged blocks */
+	struct bucket *bucket;
+	struct catalogue *catalogue;
+	struct slot_overrides *overrides;
+	struct merged_block_env env;
+	_Atomic bool has_news;
+	pthread_mutex_t syncing; /* one sync at a time */
+
+	pthread_mutex_t lock;
+	/* under lock */
+	struct view_snapshot *current;
+	VEC(struct retired_block) retired;
+	void (*on_publish)(void *arg, const struct view_snapshot *before, const struct view_snapshot *after);
+	void *on_publish_arg;
+	int64_t last_sync_ms, last_sync_us;
+	uint64_t syncs;
+	bool last_failed;
+	struct err last_error;
+};
+
+#endif
