@@ -209,6 +209,7 @@ static int change_names(
 	struct postings_writer *w, const uint32_t *pairs, uint32_t n, uint32_t same, struct err *e)
 {
 	vec_reserve(&w->next, n);
+	vec_reserve(&w->open, n);
 	struct open_label *was = w->open.data + same, *was_end = w->open.data + w->open.len;
 	w->next.len = 0;
 	for (uint32_t i = same; i < n || was < was_end;) {
@@ -230,7 +231,6 @@ static int change_names(
 		if (r < 0)
 			return r;
 	}
-	vec_reserve(&w->open, n);
 	if (w->next.len)
 		memcpy(w->open.data + same, w->next.data, w->next.len * sizeof *w->next.data);
 	w->open.len = n;
