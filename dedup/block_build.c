@@ -94,13 +94,12 @@ static int open_inputs(struct bucket *bucket, const struct window *w, struct inp
 
 static void write_extensions(const struct window *w, const struct dedup_settings *settings, struct buf *out)
 {
-	static const char *const funcs[] = { "complete", "penalty", "chain" };
 	struct json_writer j;
 	json_writer_init(&j, out, 0);
 	json_write_object(&j);
 	json_write_key(&j, "thanosfs");
 	json_write_object(&j);
-	json_write_key_str(&j, "deduplication_func", funcs[settings->func]);
+	json_write_key_str(&j, "deduplication_func", dedup_func_names[settings->func]);
 	json_write_key(&j, "replica_labels");
 	json_write_array(&j);
 	for (size_t i = 0; i < settings->n_replica_labels; i++)

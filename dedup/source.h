@@ -11,6 +11,8 @@
 
 enum dedup_func { DEDUP_COMPLETE, DEDUP_PENALTY, DEDUP_CHAIN };
 
+extern const char *const dedup_func_names[]; /* by enum, as --deduplication.func has them; ends with NULL */
+
 struct dedup_settings {
 	enum dedup_func func;
 	const char *const *replica_labels; /* sorted, no name twice; borrowed */

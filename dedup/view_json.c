@@ -87,14 +87,13 @@ static void write_skipped(void *arg, const struct ulid *block, const char *reaso
 
 void view_status_json(struct view *v, struct buf *out)
 {
-	static const char *const funcs[] = { "complete", "penalty", "chain" };
 	struct json_writer w;
 	struct view_snapshot *s = view_snapshot(v);
 	json_writer_init(&w, out, JSON_INDENT);
 	json_write_object(&w);
 	json_write_key_str(&w, "version", THANOSFS_VERSION);
 	json_write_key_str(&w, "bucket", v->bucket->name);
-	json_write_key_str(&w, "deduplication_func", funcs[v->options.dedup.func]);
+	json_write_key_str(&w, "deduplication_func", dedup_func_names[v->options.dedup.func]);
 	json_write_key(&w, "replica_labels");
 	json_write_array(&w);
 	for (size_t i = 0; i < v->options.dedup.n_replica_labels; i++)
