@@ -7,7 +7,7 @@
 #include "store/config.h"
 
 #include "lib/base/file.h"
-#include "lib/base/json.h"
+#include "lib/base/utf8.h"
 #include "lib/base/yaml.h"
 #include "store/bucket_fs.h"
 #include "store/bucket_prefix.h"
@@ -140,14 +140,24 @@ void objstore_config_free(struct objstore_config *c)
 	}
 }
 
-/* A JSON string is a YAML scalar in double quotes. */
+/* A scalar in double quotes. What isn't plain ASCII is escaped: YAML folds some of it, and takes some only
+ * so. */
 static void render_str(struct buf *out, const char *key, const char *value)
 {
-	struct json_writer w;
-	buf_add_str(out, key);
-	json_writer_init(&w, out, 0);
-	json_write_str(&w, value);
-	buf_add_str(out, "\n");
+	buf_printf(out, "%s\"", key);
+	for (size_t left = strlen(value); left > 0;) {
+		uint32_t c;
+		size_t n = utf8_decode(value, left, &c);
+		if (c == '"' || c == '\\')
+			buf_printf(out, "\\%c", (char)c);
+		else if (c >= ' ' && c < 0x7f)
+			buf_add_u8(out, (uint8_t)c);
+		else
+			buf_printf(out, "\\U%08x", (unsigned)c);
+		value += n;
+		left -= n;
+	}
+	buf_add_str(out, "\"\n");
 }
 
 void objstore_config_render(const struct objstore_config *c, struct buf *out)

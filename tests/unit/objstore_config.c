@@ -103,7 +103,7 @@ TEST(what_is_rendered_reads_back_the_same)
 {
 	static const char *const yamls[] = {
 		"type: FILESYSTEM\nconfig: {directory: /var/thanos}\nprefix: a/b\n",
-		"type: FILESYSTEM\nconfig: {directory: \"/o'd \\\"d\\\": #\\\\ \\t{x}\"}\n",
+		"type: FILESYSTEM\nconfig: {directory: \"/o'd \\\"d\\\": #\\\\ \\t{x} \\L\u00e9\\x01\"}\n",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(yamls); i++) {
 		auto_of(objstore_config) struct objstore_config *c = parse(yamls[i]);
