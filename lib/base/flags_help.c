@@ -27,17 +27,17 @@ void flags_wrap(struct buf *out, const char *text, size_t indent, size_t width)
 		buf_add_u8(out, '\n');
 }
 
-static void add_form(const struct flag *f, struct buf *line)
+static void add_form(const struct flag *f, char letter, const char *name, struct buf *line)
 {
 	buf_add_str(line, "  ");
-	if (f->letter)
-		buf_printf(line, "-%c%s", f->letter, f->name ? ", " : "");
+	if (letter)
+		buf_printf(line, "-%c%s", letter, name ? ", " : "");
 	else
 		buf_add_str(line, "    ");
-	if (f->name)
-		buf_printf(line, "--%s%s", f->type == FLAG_BOOL && f->default_text ? "[no-]" : "", f->name);
+	if (name)
+		buf_printf(line, "--%s%s", f->type == FLAG_BOOL && f->default_text ? "[no-]" : "", name);
 	if (f->type != FLAG_BOOL)
-		buf_printf(line, "%s%s", f->name ? "=" : " ", f->value_name);
+		buf_printf(line, "%s%s", name ? "=" : " ", f->value_name);
 	if (f->type == FLAG_STRINGS)
 		buf_add_str(line, " ...");
 }
@@ -45,8 +45,6 @@ static void add_form(const struct flag *f, struct buf *line)
 static void add_words(const struct flag *f, struct buf *words)
 {
 	buf_add_str(words, f->help);
-	if (f->alias)
-		buf_printf(words, " Also --%s.", f->alias);
 	if (f->type == FLAG_ENUM) {
 		buf_add_str(words, " One of");
 		for (size_t i = 0; f->choices[i]; i++)
@@ -66,7 +64,13 @@ void flags_help(const struct flag_set *set, struct buf *out)
 		if (f->is_hidden)
 			continue;
 		auto_buf struct buf line = { 0 }, words = { 0 }, wrapped = { 0 };
-		add_form(f, &line);
+		if (f->alias) {
+			add_form(f, f->letter, f->name, out);
+			buf_add_u8(out, '\n');
+			add_form(f, 0, f->alias, &line);
+		} else {
+			add_form(f, f->letter, f->name, &line);
+		}
 		add_words(f, &words);
 		flags_wrap(&wrapped, buf_str(&words), HELP_COLUMN, WIDTH);
 		buf_add(out, line.data, line.len);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands: one file each, one line in the table of main.c each. */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
+
+/* argv[0] is the subcommand's name. The exit status: 0; 1 where it failed, and 2 where it was called wrongly,
+ * said on stderr. */
+int cmd_mount(int argc, char **argv);
+
+#endif

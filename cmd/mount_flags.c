@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The flags of `thanosfs mount`: the table, and the rules that no table can say. Names are those of Thanos
+ * where it has one. */
+#include "cmd/mount_flags.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/nearest.h"
+#include "lib/base/utf8.h"
+
+#include <errno.h>
+
+#define AT(field) .offset = offsetof(struct mount_flags, field)
+
+/* In the order of the enums whose numbers they become. */
+static const char *const dedup_funcs[] = { "complete", "penalty", "chain", NULL };
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const log_formats[] = { "logfmt", "json", NULL };
+
+static const struct flag table[] = {
+	{ .name = "help", .letter = 'h', .type = FLAG_BOOL, AT(help), .help = "Shows this help." },
+	{ .name = "version", .type = FLAG_BOOL, AT(version), .help = "Shows the version." },
+	{ .name = "objstore.config-file",
+		.type = FLAG_STRING,
+		AT(objstore_config_file),
+		.value_name = "FILE",
+		.help = "YAML file with the bucket's configuration, as Thanos has it." },
+	{ .name = "objstore.config",
+		.type = FLAG_STRING,
+		AT(objstore_config),
+		.value_name = "YAML",
+		.help = "The bucket's configuration itself, instead of a file." },
+	{ .name = "query.replica-label",
+		.alias = "deduplication.replica-label",
+		.type = FLAG_STRINGS,
+		.splits_commas = true,
+		AT(replica_labels),
+		.value_name = "LABEL",
+		.help = "External label that tells replicas apart: it is removed, and series that are equal "
+			"without it "
+			"are merged. Repeatable, and takes lists with commas." },
+	{ .name = "deduplication.func",
+		.type = FLAG_ENUM,
+		AT(dedup_func),
+		.value_name = "FUNCTION",
+		.choices = dedup_funcs,
+		.default_text = "complete",
+		.help = "How replicas are merged: complete fills each gap that any replica can fill; penalty "
+			"and chain do "
+			"as Thanos does." },
+	{ .name = "min-time",
+		.type = FLAG_TIME,
+		AT(min_time),
+		.value_name = "TIME",
+		.default_text = "0000-01-01T00:00:00Z",
+		.help = "Blocks that end before this time are left out. RFC 3339, or relative to now: -2w." },
+	{ .name = "max-time",
+		.type = FLAG_TIME,
+		AT(max_time),
+		.value_name = "TIME",
+		.default_text = "9999-12-31T23:59:59Z",
+		.help = "Blocks that begin after this time are left out. RFC 3339, or relative to now." },
+	{ .name = "selector.relabel-config-file",
+		.type = FLAG_STRING,
+		AT(selector_config_file),
+		.value_name = "FILE",
+		.help = "YAML file with relabel_config steps on each block's external labels and __block_id, "
+			"which select "
+			"blocks." },
+	{ .name = "selector.relabel-config",
+		.type = FLAG_STRING,
+		AT(selector_config),
+		.value_name = "YAML",
+		.help = "The relabel_config steps themselves, instead of a file." },
+	{ .name = "sync-block-duration",
+		.type = FLAG_DURATION,
+		AT(sync_interval_ms),
+		.value_name = "DURATION",
+		.default_text = "1m",
+		.help = "How often the bucket is looked at for new and removed blocks." },
+	{ .name = "ignore-deletion-marks-delay",
+		.type = FLAG_DURATION,
+		AT(ignore_deletion_marks_delay_ms),
+		.value_name = "DURATION",
+		.default_text = "24h",
+		.help = "Blocks marked for deletion for longer than this are left out." },
+	{ .name = "consistency-delay",
+		.type = FLAG_DURATION,
+		AT(consistency_delay_ms),
+		.value_name = "DURATION",
+		.default_text = "0s",
+		.help = "Blocks that are younger than this, and that no compactor made, are left out." },
+	{ .name = "data-dir",
+		.type = FLAG_STRING,
+		AT(data_dir),
+		.value_name = "DIR",
+		.default_text = "./data",
+		.help = "Local directory for the catalogue, merged indexes, the cache, and the files that "
+			"are written "
+			"to the mount." },
+	{ .name = "cache.max-size",
+		.type = FLAG_BYTES,
+		AT(cache_max_bytes),
+		.value_name = "SIZE",
+		.default_text = "10GB",
+		.help = "Most that the cache of chunks takes on the local disk." },
+	{ .name = "http-address",
+		.type = FLAG_STRING,
+		AT(http_address),
+		.value_name = "HOST:PORT",
+		.help = "Serves /metrics, /-/healthy and /-/ready there. Off unless given." },
+	{ .letter = 'o',
+		.type = FLAG_STRINGS,
+		.splits_commas = true,
+		AT(fuse_options),
+		.value_name = "OPTION",
+		.help = "Mount options: allow_other, allow_root, ro, default_permissions, fsname=NAME and "
+			"the like; "
+			"generic ones of fstab such as noauto and _netdev mean nothing here." },
+	{ .name = "daemon",
+		.type = FLAG_BOOL,
+		AT(is_daemon),
+		.help = "Goes to the background; the command ends with 0 once the mount is ready." },
+	{ .letter = 'f',
+		.type = FLAG_BOOL,
+		AT(foreground),
+		.help = "Stays in the foreground, as it does anyhow." },
+	{ .letter = 'd', .type = FLAG_BOOL, AT(debug), .help = "The same as --log.level=debug." },
+	{ .name = "start.timeout",
+		.type = FLAG_DURATION,
+		AT(start_timeout_ms),
+		.value_name = "DURATION",
+		.default_text = "2m",
+		.help = "How long the first look at the bucket is retried before the start fails." },
+	{ .name = "allow-empty",
+		.type = FLAG_BOOL,
+		AT(allow_empty),
+		.help = "Mounts without blocks where the bucket can't be reached at start, and goes on "
+			"trying." },
+	{ .name = "read.deadline",
+		.type = FLAG_DURATION,
+		AT(read_deadline_ms),
+		.value_name = "DURATION",
+		.default_text = "10s",
+		.help = "How long a read from the bucket is retried before zeros stand in for its bytes, "
+			"which fails "
+			"the query and nothing else." },
+	{ .name = "log.level",
+		.type = FLAG_ENUM,
+		AT(log_level),
+		.value_name = "LEVEL",
+		.choices = log_levels,
+		.default_text = "info",
+		.help = "Least level that is logged." },
+	{ .name = "log.format",
+		.type = FLAG_ENUM,
+		AT(log_format),
+		.value_name = "FORMAT",
+		.choices = log_formats,
+		.default_text = "logfmt",
+		.help = "Format of the log on standard error." },
+	{ 0 },
+};
+
+const struct flag_set mount_flag_set = {
+	.usage = "thanosfs mount [flags] MOUNTPOINT",
+	.summary = "Mounts the blocks of a Thanos bucket as one merged, replica-deduplicated Prometheus TSDB "
+		   "directory.",
+	.table = table,
+};
+
+/* Options that mount(8) and fstab(5) may hand to any filesystem's helper, and that change nothing about this
+ * one. */
+static bool is_generic(const char *option)
+{
+	static const char *const words[] = { "rw", "defaults", "auto", "noauto", "user", "nouser", "users",
+		"owner", "group", "nofail", "_netdev", "exec", "noexec", "suid", "nosuid", "dev", "nodev",
+		"sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime",
+		"norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "nonempty", "mand",
+		"nomand", "silent", "loud", "iversion", "noiversion", NULL };
+	for (size_t i = 0; words[i]; i++)
+		if (!strcmp(option, words[i]))
+			return true;
+	return !strncmp(option, "x-", 2) || !strncmp(option, "X-", 2) || !strncmp(option, "comment=", 8) ||
+	       !strncmp(option, "user=", 5) || !strncmp(option, "uhelper=", 8) ||
+	       !strncmp(option, "helper=", 7);
+}
+
+static bool is_for_libfuse(const char *option)
+{
+	static const char *const words[] = { "default_permissions", "auto_unmount", NULL };
+	static const char *const prefixes[] = { "fsname=", "subtype=", "max_read=", NULL };
+	for (size_t i = 0; words[i]; i++)
+		if (!strcmp(option, words[i]))
+			return true;
+	for (size_t i = 0; prefixes[i]; i++)
+		if (!strncmp(option, prefixes[i], strlen(prefixes[i])) && option[strlen(prefixes[i])])
+			return true;
+	return false;
+}
+
+static int unknown_option(const char *option, struct err *e)
+{
+	static const char *const known[] = { "allow_other", "allow_root", "ro", "rw", "debug",
+		"default_permissions", "auto_unmount", "noauto", "_netdev", "nofail", "noexec", "nosuid",
+		"nodev", "defaults", NULL };
+	struct nearest near = { .typed = option };
+	for (size_t i = 0; known[i]; i++)
+		nearest_try(&near, known[i]);
+	if (near.best)
+		return err_set(
+			e, -EINVAL, "flag -o: unknown option \"%.64s\"; did you mean %s?", option, near.best);
+	return err_set(e, -EINVAL, "flag -o: unknown option \"%.64s\"", option);
+}
+
+/* Sorts the options of -o into the fields they set; those for libfuse stay. */
+static int sort_options(struct mount_flags *f, struct err *e)
+{
+	size_t kept = 0, i = 0;
+	int r = 0;
+	for (; i < f->fuse_options.len && r == 0; i++) {
+		char *option = f->fuse_options.data[i];
+		if (is_for_libfuse(option)) {
+			f->fuse_options.data[kept++] = option;
+			continue;
+		}
+		if (!strcmp(option, "allow_other"))
+			f->allow_other = true;
+		else if (!strcmp(option, "allow_root"))
+			f->allow_root = true;
+		else if (!strcmp(option, "ro"))
+			f->read_only = true;
+		else if (!strcmp(option, "rw"))
+			f->read_only = false;
+		else if (!strcmp(option, "debug"))
+			f->debug = true;
+		else if (!is_generic(option))
+			r = unknown_option(option, e);
+		free(option);
+	}
+	for (; i < f->fuse_options.len; i++)
+		f->fuse_options.data[kept++] = f->fuse_options.data[i];
+	f->fuse_options.len = kept;
+	if (r == 0 && f->allow_other && f->allow_root)
+		return err_set(e, -EINVAL, "flag -o: allow_other and allow_root exclude each other");
+	return r;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int sort_replica_labels(struct mount_flags *f, struct err *e)
+{
+	struct flag_strings *l = &f->replica_labels;
+	for (size_t i = 0; i < l->len; i++)
+		if (!utf8_is_valid(l->data[i], strlen(l->data[i])))
+			return err_set(e, -EINVAL, "flag --query.replica-label: the name is not UTF-8");
+	if (l->len > 1)
+		qsort(l->data, l->len, sizeof *l->data, compare_strings);
+	size_t kept = 0;
+	for (size_t i = 0; i < l->len; i++) {
+		if (kept && !strcmp(l->data[kept - 1], l->data[i]))
+			free(l->data[i]);
+		else
+			l->data[kept++] = l->data[i];
+	}
+	l->len = kept;
+	return 0;
+}
+
+static int not_empty(const char *flag, const char *value, struct err *e)
+{
+	return value && !*value ? err_set(e, -EINVAL, "flag --%s: is empty", flag) : 0;
+}
+
+static int check(const struct mount_flags *f, struct err *e)
+{
+	int64_t now = clock_unix_ms();
+	if (!f->objstore_config_file && !f->objstore_config)
+		return err_set(
+			e, -EINVAL, "the bucket is missing: --objstore.config-file or --objstore.config");
+	if (f->objstore_config_file && f->objstore_config)
+		return err_set(e, -EINVAL, "--objstore.config-file and --objstore.config exclude each other");
+	if (f->selector_config_file && f->selector_config)
+		return err_set(e, -EINVAL,
+			"--selector.relabel-config-file and --selector.relabel-config exclude each other");
+	if (f->foreground && f->is_daemon)
+		return err_set(e, -EINVAL, "--daemon and -f exclude each other");
+	if (time_or_duration_at(&f->min_time, now) > time_or_duration_at(&f->max_time, now))
+		return err_set(e, -EINVAL, "--min-time is later than --max-time");
+	if (f->sync_interval_ms < 1000)
+		return err_set(e, -EINVAL, "flag --sync-block-duration: is shorter than 1s");
+	if (f->read_deadline_ms < 1)
+		return err_set(e, -EINVAL, "flag --read.deadline: is 0");
+	int r = not_empty("objstore.config-file", f->objstore_config_file, e);
+	if (r == 0)
+		r = not_empty("selector.relabel-config-file", f->selector_config_file, e);
+	return r < 0 ? r : not_empty("data-dir", f->data_dir, e);
+}
+
+int mount_flags_parse(int argc, char *const *argv, struct mount_flags *f, struct err *e)
+{
+	auto_free const char **rest = xcalloc((size_t)argc + 1, sizeof *rest);
+	size_t n_rest;
+	*f = (struct mount_flags){ 0 };
+	int r = flags_parse(&mount_flag_set, argc, argv, f, rest, &n_rest, e);
+	if (r < 0 || f->help || f->version)
+		return r;
+	if (n_rest == 0)
+		return err_set(e, -EINVAL, "the mount point is missing");
+	if (n_rest > 1)
+		return err_set(e, -EINVAL, "one mount point is enough: \"%.64s\" is too much", rest[1]);
+	if (!*rest[0])
+		return err_set(e, -EINVAL, "the mount point is empty");
+	f->mountpoint = rest[0];
+	if (f->http_address && !*f->http_address) {
+		free(f->http_address);
+		f->http_address = NULL;
+	}
+	r = sort_options(f, e);
+	if (r == 0)
+		r = sort_replica_labels(f, e);
+	if (f->debug)
+		f->log_level = LOG_LEVEL_DEBUG;
+	return r < 0 ? r : check(f, e);
+}
+
+void mount_flags_fini(struct mount_flags *f)
+{
+	flags_fini(&mount_flag_set, f);
+}
