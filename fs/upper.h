@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The upper directory: a local directory in which everything that is written on the mount lands. Its nodes
+ *are known by ids that derive from the backing inodes; a table says under which names each stands, and keeps
+ *a bounded number of descriptors. Table and descriptors are caches: an id that the table lacks is found by
+ *walking the directory, a descriptor is opened again by name. The one exception is a file that was removed
+ *while somebody uses it: its descriptor is all there is of it, and stays until the kernel forgets the node.
+ *
+ *	upper_node.c  the table and the descriptors
+ *	upper_dir.c   operations on names
+ *	upper_file.c  operations on files, and attributes
+ */
+#ifndef FS_UPPER_H
+#define FS_UPPER_H
+
+#include "fs/fs.h"
+#include "lib/base/vec.h"
+
+#include <pthread.h>
+
+struct upper_link {
+	uint64_t dir;
+	char *name;
+};
+
+/*
+ *	pins > 0	somebody works with it: neither the node nor its descriptors go
+ *	lookups > 0	the kernel knows it, as far as this process can tell
+ *	links empty	removed; path_fd is held then
+ */
+struct upper_node {
+	uint64_t id, generation;
+	struct upper_node *chain;       /* of the hash table */
+	struct upper_node *prev, *next; /* least recently used: nodes with descriptors and no pins */
+	unsigned pins;
+	uint64_t lookups;
+	dev_t dev;
+	ino_t ino;
+	_Atomic mode_t mode; /* as last seen; the type never changes */
+	int path_fd;         /* O_PATH; -1: none */
+	int read_fd;
+	int write_fd;
+	bool write_fd_reads;
+	VEC(struct upper_link) links;
+};
+
+struct upper {
+	int root_fd;
+	bool is_root;             /* this process may act for others */
+	struct open_count *opens; /* borrowed */
+
+	pthread_mutex_t lock;
+	struct upper_node **buckets;
+	size_t n_nodes, mask;
+	struct upper_node used; /* head of the list */
+	unsigned n_idle_fds;    /* of the nodes in it */
+	unsigned max_idle_fds;
+};
+
+int upper_open(const char *dir, struct open_count *opens, struct upper **out, struct err *e);
+void upper_close(struct upper *u); /* NULL is fine */
+
+/* The node with a pin, found by walking the directory if need be; NULL: there is none. */
+struct upper_node *upper_get(struct upper *u, uint64_t id);
+void upper_put(struct upper *u, struct upper_node *n); /* NULL is fine */
+
+/*
+ * What stands under this name now, entered in the table, with a pin. path_fd of `dir` is open. `lookups` are
+ * added to what the kernel knows. *out, where it is not NULL, gets the attributes, node id for inode number.
+ */
+int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsigned lookups, struct stat *out,
+	struct upper_node **node);
+
+void upper_forget(struct upper *u, uint64_t id, uint64_t n);
+
+/* Descriptors of a pinned node, borrowed as long as the pin is; or -errno. */
+int upper_path_fd(struct upper *u, struct upper_node *n);
+int upper_read_fd(struct upper *u, struct upper_node *n);
+int upper_write_fd(struct upper *u, struct upper_node *n);
+
+/* Hands over a descriptor that was opened to read and write. */
+void upper_give_write_fd(struct upper *u, struct upper_node *n, int fd);
+
+/* After a name came or went. Removing the last link of a node needs its path_fd open. */
+void upper_add_link(struct upper *u, struct upper_node *n, uint64_t dir, const char *name);
+void upper_remove_link(struct upper *u, struct upper_node *n, uint64_t dir, const char *name);
+
+/* The name by which another thread, or a call that takes none of O_PATH, reaches a descriptor. */
+struct upper_proc_path {
+	char s[32];
+};
+struct upper_proc_path upper_proc_path(int fd);
+
+/* Attributes of a descriptor's file as the mount shows them. */
+int upper_stat_fd(int fd, uint64_t id, struct stat *out);
+
+/* A pinned node and its path_fd; drops the pin at the end of the scope. */
+struct upper_use {
+	struct upper *upper;
+	struct upper_node *node; /* NULL: there is none */
+	int fd;                  /* or -errno */
+};
+struct upper_use upper_use(struct upper *u, uint64_t id);
+static inline void upper_use_end(struct upper_use *use)
+{
+	upper_put(use->upper, use->node);
+}
+#define auto_upper_use __attribute__((cleanup(upper_use_end)))
+
+/* upper_dir.c: of the operations, those that the root needs for its own. */
+int upper_lookup(struct fs *fs, uint64_t dir, const char *name, struct fuse_entry_param *out);
+int upper_make(struct fs *fs, uint64_t dir, const char *name, const struct fs_new_node *new,
+	const struct fs_caller *caller, struct fuse_entry_param *out);
+int upper_create(struct fs *fs, uint64_t dir, const char *name, mode_t mode, int flags,
+	const struct fs_caller *caller, struct fuse_entry_param *out);
+int upper_remove(struct fs *fs, uint64_t dir, const char *name, bool is_dir);
+int upper_rename(struct fs *fs, uint64_t dir, const char *name, uint64_t new_dir, const char *new_name,
+	unsigned flags);
+int upper_link(struct fs *fs, uint64_t id, uint64_t dir, const char *name, struct fuse_entry_param *out);
+/* Leaves out the names that `is_hidden` (may be NULL) claims. */
+int upper_list(struct fs *fs, uint64_t dir, uint64_t cookie, bool want_attr, fs_emit_fn *emit, void *arg,
+	bool (*is_hidden)(struct fs *fs, const char *name));
+
+/* upper_file.c, likewise; and those that upper_dir.c's table takes from it. */
+int upper_getattr(struct fs *fs, uint64_t id, struct stat *out, double *timeout);
+int upper_setattr(struct fs *fs, uint64_t id, const struct stat *to, int which);
+int upper_readlink(struct fs *fs, uint64_t id, char *out, size_t n);
+int upper_open_file(struct fs *fs, uint64_t id, struct fuse_file_info *fi);
+int upper_read(struct fs *fs, uint64_t id, size_t n, uint64_t at, struct fs_range *out);
+int upper_write(struct fs *fs, uint64_t id, const void *p, size_t n, uint64_t at, int flags,
+	const struct fs_caller *caller);
+int upper_sync(struct fs *fs, uint64_t id, bool data_only);
+int upper_fallocate(struct fs *fs, uint64_t id, int mode, uint64_t at, uint64_t n);
+int upper_lseek(struct fs *fs, uint64_t id, off_t at, int whence, off_t *out);
+int upper_getxattr(struct fs *fs, uint64_t id, const char *name, struct buf *out);
+int upper_listxattr(struct fs *fs, uint64_t id, struct buf *out);
+int upper_setxattr(struct fs *fs, uint64_t id, const char *name, const void *value, size_t n, int flags);
+int upper_removexattr(struct fs *fs, uint64_t id, const char *name);
+int64_t upper_copy_range(
+	struct fs *fs, uint64_t from, uint64_t from_at, uint64_t to, uint64_t to_at, size_t n, int flags);
+
+#endif

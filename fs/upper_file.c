@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operations on the files of the upper directory and on attributes. The kernel's page cache stands before all
+ * of it; a write that returned is in the backing file, an fsync that returned is on its disk.
+ */
+#include "fs/upper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define COPY_MAX_BYTES  (64u << 20) /* of one request: the reply must not take too long */
+#define XATTR_MAX_BYTES 65536u
+
+int upper_getattr(struct fs *fs, uint64_t id, struct stat *out, double *timeout)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	*timeout = FS_A_MOMENT_S;
+	int r = upper_stat_fd(f.fd, id, out);
+	if (r == 0)
+		f.node->mode = out->st_mode;
+	return r;
+}
+
+static int set_times(int fd, const struct stat *to, int which)
+{
+	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
+	if (which & FUSE_SET_ATTR_ATIME_NOW)
+		t[0].tv_nsec = UTIME_NOW;
+	else if (which & FUSE_SET_ATTR_ATIME)
+		t[0] = to->st_atim;
+	if (which & FUSE_SET_ATTR_MTIME_NOW)
+		t[1].tv_nsec = UTIME_NOW;
+	else if (which & FUSE_SET_ATTR_MTIME)
+		t[1] = to->st_mtim;
+	/* By descriptor since Linux 5.8: this reaches symbolic links too. */
+	if (utimensat(fd, "", t, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	return utimensat(AT_FDCWD, upper_proc_path(fd).s, t, 0) < 0 ? -errno : 0;
+}
+
+int upper_setattr(struct fs *fs, uint64_t id, const struct stat *to, int which)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	if (which & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
+		uid_t uid = which & FUSE_SET_ATTR_UID ? to->st_uid : (uid_t)-1;
+		gid_t gid = which & FUSE_SET_ATTR_GID ? to->st_gid : (gid_t)-1;
+		if (fchownat(f.fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+	}
+	if ((which & FUSE_SET_ATTR_MODE) &&
+		fchmodat(AT_FDCWD, upper_proc_path(f.fd).s, to->st_mode & 07777, 0) < 0)
+		return -errno;
+	if (which & FUSE_SET_ATTR_SIZE) {
+		int fd = upper_write_fd(fs->upper, f.node);
+		if (fd < 0)
+			return fd;
+		if (ftruncate(fd, to->st_size) < 0)
+			return -errno;
+	}
+	if (which & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+			    FUSE_SET_ATTR_MTIME_NOW))
+		return set_times(f.fd, to, which);
+	return 0;
+}
+
+int upper_readlink(struct fs *fs, uint64_t id, char *out, size_t n)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	ssize_t r = readlinkat(f.fd, "", out, n);
+	/* readlinkat says ENOENT of a descriptor that is no link. */
+	return r < 0 ? (errno == ENOENT ? -EINVAL : -errno) : (int)r;
+}
+
+int upper_open_file(struct fs *fs, uint64_t id, struct fuse_file_info *fi)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	if (S_ISDIR(f.node->mode))
+		return 0;
+	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC);
+	int fd = writes ? upper_write_fd(fs->upper, f.node) : upper_read_fd(fs->upper, f.node);
+	if (fd < 0)
+		return fd;
+	if ((fi->flags & O_TRUNC) && ftruncate(fd, 0) < 0)
+		return -errno;
+	/* All changes pass through this kernel, so what it has cached is right. */
+	fi->keep_cache = 1;
+	return 0;
+}
+
+static void read_done(struct fs *fs, struct fs_range *r)
+{
+	upper_put(fs->upper, r->owner);
+}
+
+int upper_read(struct fs *fs, uint64_t id, size_t n, uint64_t at, struct fs_range *out)
+{
+	struct upper_use f = upper_use(fs->upper, id);
+	int fd = f.fd < 0 ? f.fd : upper_read_fd(fs->upper, f.node);
+	if (fd < 0) {
+		upper_put(fs->upper, f.node);
+		return fd;
+	}
+	out->fd = fd;
+	out->fd_at = at;
+	out->n = n;
+	out->owner = f.node;
+	out->done = read_done;
+	return 0;
+}
+
+/* The backing kernel does this for others, but not for a process that may act for everybody. */
+static void drop_privileges_bits(struct upper *u, struct upper_node *n, const struct fs_caller *caller)
+{
+	mode_t mode = n->mode;
+	mode_t drop = mode & (S_ISUID | ((mode & S_IXGRP) ? S_ISGID : 0));
+	if (!drop || !u->is_root || caller->uid == 0)
+		return;
+	if (fchmodat(AT_FDCWD, upper_proc_path(n->path_fd).s, mode & 07777 & ~drop, 0) == 0)
+		n->mode = mode & ~drop;
+}
+
+int upper_write(struct fs *fs, uint64_t id, const void *data, size_t n, uint64_t at, int flags,
+	const struct fs_caller *caller)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	int fd = f.fd < 0 ? f.fd : upper_write_fd(fs->upper, f.node);
+	if (fd < 0)
+		return fd;
+	drop_privileges_bits(fs->upper, f.node, caller);
+	int how = (flags & O_SYNC) == O_SYNC ? RWF_SYNC : (flags & O_DSYNC) ? RWF_DSYNC : 0;
+	size_t done = 0;
+	while (done < n) {
+		struct iovec v = { (char *)(uintptr_t)data + done, n - done };
+		ssize_t put = pwritev2(fd, &v, 1, (off_t)(at + done), how);
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return done ? (int)done : put < 0 ? -errno : -EIO;
+		done += (size_t)put;
+	}
+	return (int)done;
+}
+
+int upper_sync(struct fs *fs, uint64_t id, bool data_only)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	if (S_ISDIR(f.node->mode)) {
+		auto_close_fd int fd = openat(f.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+	}
+	/* Any descriptor of the file will do: what is synced is the file. */
+	int fd = upper_read_fd(fs->upper, f.node);
+	if (fd == -EACCES)
+		fd = upper_write_fd(fs->upper, f.node);
+	if (fd < 0)
+		return fd;
+	return (data_only ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+}
+
+int upper_fallocate(struct fs *fs, uint64_t id, int mode, uint64_t at, uint64_t n)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	int fd = f.fd < 0 ? f.fd : upper_write_fd(fs->upper, f.node);
+	if (fd < 0)
+		return fd;
+	int r;
+	do
+		r = fallocate(fd, mode, (off_t)at, (off_t)n);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+int upper_lseek(struct fs *fs, uint64_t id, off_t at, int whence, off_t *out)
+{
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	int fd = f.fd < 0 ? f.fd : upper_read_fd(fs->upper, f.node);
+	if (fd < 0)
+		return fd;
+	/* Moves the descriptor's position, which nothing here uses. */
+	*out = lseek(fd, at, whence);
+	return *out < 0 ? -errno : 0;
+}
+
+int64_t upper_copy_range(
+	struct fs *fs, uint64_t from, uint64_t from_at, uint64_t to, uint64_t to_at, size_t n, int flags)
+{
+	auto_upper_use struct upper_use a = upper_use(fs->upper, from);
+	auto_upper_use struct upper_use b = upper_use(fs->upper, to);
+	int in = a.fd < 0 ? a.fd : upper_read_fd(fs->upper, a.node);
+	int out = b.fd < 0 ? b.fd : upper_write_fd(fs->upper, b.node);
+	if (in < 0 || out < 0)
+		return in < 0 ? in : out;
+	off64_t in_at = (off64_t)from_at, out_at = (off64_t)to_at;
+	ssize_t r = copy_file_range(in, &in_at, out, &out_at, MIN_OF(n, COPY_MAX_BYTES), (unsigned)flags);
+	return r < 0 ? -errno : r;
+}
+
+/* Access control lists are not evaluated, so none are shown and none are taken. */
+static bool is_acl(const char *name)
+{
+	return !strncmp(name, "system.posix_acl_", 17);
+}
+
+int upper_getxattr(struct fs *fs, uint64_t id, const char *name, struct buf *out)
+{
+	if (is_acl(name))
+		return -EOPNOTSUPP;
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	ssize_t n =
+		getxattr(upper_proc_path(f.fd).s, name, buf_reserve(out, XATTR_MAX_BYTES), XATTR_MAX_BYTES);
+	if (n < 0)
+		return -errno;
+	out->len += (size_t)n;
+	return 0;
+}
+
+int upper_listxattr(struct fs *fs, uint64_t id, struct buf *out)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	auto_buf struct buf all = { 0 };
+	ssize_t n = listxattr(
+		upper_proc_path(f.fd).s, (char *)buf_reserve(&all, XATTR_MAX_BYTES), XATTR_MAX_BYTES);
+	if (n < 0)
+		return -errno;
+	for (const char *p = (const char *)all.data, *end = p + n; p < end; p += strlen(p) + 1)
+		if (!is_acl(p))
+			buf_add(out, p, strlen(p) + 1);
+	return 0;
+}
+
+int upper_setxattr(struct fs *fs, uint64_t id, const char *name, const void *value, size_t n, int flags)
+{
+	if (is_acl(name))
+		return -EOPNOTSUPP;
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	return setxattr(upper_proc_path(f.fd).s, name, value, n, flags) < 0 ? -errno : 0;
+}
+
+int upper_removexattr(struct fs *fs, uint64_t id, const char *name)
+{
+	if (is_acl(name))
+		return -EOPNOTSUPP;
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	if (f.fd < 0)
+		return f.fd;
+	return removexattr(upper_proc_path(f.fd).s, name) < 0 ? -errno : 0;
+}

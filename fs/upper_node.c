@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of the upper directory's nodes. Descriptors are found from the top down: a node's O_PATH
+ * descriptor is opened by name in its directory's, and every other descriptor through that one, so a rename
+ * of a directory above does not matter, and a symbolic link is never followed. Who changes a name holds the
+ * node's O_PATH descriptor meanwhile, so that everybody else finds that, not the name that is on its way.
+ */
+#include "fs/upper.h"
+
+#include "fs/open_count.h"
+#include "lib/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define TABLE_MIN      256u
+#define DEPTH_MAX      1024u
+#define OPEN_TRIES     8u
+#define HANDLE_BYTES   128u
+#define IDLE_FDS_MIN   64u
+#define IDLE_FDS_LIMIT 1024u
+
+struct upper_proc_path upper_proc_path(int fd)
+{
+	struct upper_proc_path p;
+	snprintf(p.s, sizeof p.s, "/proc/self/fd/%d", fd);
+	return p;
+}
+
+/*
+ * The id of an inode: number, and what tells it from an earlier file of that number. File handles hold the
+ * backing filesystem's own generation; where there are none the time of birth serves.
+ */
+static uint64_t identify(int dir_fd, const char *name, const struct stat *st, uint64_t *generation)
+{
+	union {
+		struct file_handle handle;
+		char bytes[sizeof(struct file_handle) + HANDLE_BYTES];
+	} h = { 0 };
+	h.handle.handle_bytes = HANDLE_BYTES;
+	int mount_id, flags = *name ? 0 : AT_EMPTY_PATH;
+	uint64_t id;
+	if (name_to_handle_at(dir_fd, name, &h.handle, &mount_id, flags) == 0) {
+		id = node_upper(st->st_ino, h.handle.f_handle, h.handle.handle_bytes);
+	} else {
+		struct statx sx;
+		int r = statx(dir_fd, name, flags | AT_SYMLINK_NOFOLLOW, STATX_BTIME, &sx);
+		bool has_birth = r == 0 && (sx.stx_mask & STATX_BTIME);
+		struct {
+			int64_t s, ns;
+		} birth = { has_birth ? sx.stx_btime.tv_sec : 0, has_birth ? sx.stx_btime.tv_nsec : 0 };
+		id = node_upper(st->st_ino, &birth, has_birth ? sizeof birth : 0);
+	}
+	*generation = id >> 40 & 0xfffff;
+	return id;
+}
+
+static struct upper_node **chain_of(struct upper *u, uint64_t id)
+{
+	return &u->buckets[(size_t)(id * 0x9e3779b97f4a7c15ull >> 20) & u->mask];
+}
+
+static struct upper_node *find_locked(struct upper *u, uint64_t id)
+{
+	struct upper_node *n = *chain_of(u, id);
+	while (n && n->id != id)
+		n = n->chain;
+	return n;
+}
+
+static void grow_locked(struct upper *u)
+{
+	size_t old_n = u->mask + 1;
+	struct upper_node **old = u->buckets;
+	u->buckets = xcalloc(old_n * 2, sizeof *u->buckets);
+	u->mask = old_n * 2 - 1;
+	for (size_t i = 0; i < old_n; i++) {
+		for (struct upper_node *n = old[i], *next; n; n = next) {
+			next = n->chain;
+			struct upper_node **chain = chain_of(u, n->id);
+			n->chain = *chain;
+			*chain = n;
+		}
+	}
+	free(old);
+}
+
+static struct upper_node *add_locked(struct upper *u, uint64_t id, uint64_t generation, const struct stat *st)
+{
+	if (u->n_nodes > u->mask)
+		grow_locked(u);
+	struct upper_node *n = xcalloc(1, sizeof *n);
+	n->id = id;
+	n->generation = generation;
+	n->dev = st->st_dev;
+	n->ino = st->st_ino;
+	n->mode = st->st_mode;
+	n->path_fd = n->read_fd = n->write_fd = -1;
+	struct upper_node **chain = chain_of(u, id);
+	n->chain = *chain;
+	*chain = n;
+	u->n_nodes++;
+	return n;
+}
+
+static unsigned fds_of(const struct upper_node *n)
+{
+	return (n->path_fd >= 0) + (n->read_fd >= 0) + (n->write_fd >= 0);
+}
+
+static void leave_list_locked(struct upper *u, struct upper_node *n)
+{
+	if (!n->next)
+		return;
+	n->prev->next = n->next;
+	n->next->prev = n->prev;
+	n->prev = n->next = NULL;
+	u->n_idle_fds -= fds_of(n);
+}
+
+static void pin_locked(struct upper *u, struct upper_node *n)
+{
+	if (!n->pins++)
+		leave_list_locked(u, n);
+}
+
+static void close_fds(struct upper_node *n)
+{
+	int *fds[] = { &n->path_fd, &n->read_fd, &n->write_fd };
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+static void free_node(struct upper_node *n)
+{
+	close_fds(n);
+	vec_each (l, &n->links)
+		free(l->name);
+	vec_fini(&n->links);
+	free(n);
+}
+
+static void drop_locked(struct upper *u, struct upper_node *n)
+{
+	struct upper_node **at = chain_of(u, n->id);
+	while (*at != n)
+		at = &(*at)->chain;
+	*at = n->chain;
+	leave_list_locked(u, n);
+	u->n_nodes--;
+}
+
+/*
+ * The end of a pin. Returns a node to be freed, or one whose descriptors are to be closed (they were moved
+ * into `spare`): closing may mean I/O, so the caller does it without the lock.
+ */
+static struct upper_node *unpin_locked(struct upper *u, struct upper_node *n, struct upper_node *spare)
+{
+	if (--n->pins || n->id == NODE_ROOT)
+		return NULL;
+	bool is_open = open_count_get(u->opens, n->id) > 0;
+	if (!n->lookups && !is_open) {
+		drop_locked(u, n);
+		return n;
+	}
+	/* The descriptors of a removed file are all there is of it; those of an open one will be needed
+	 * again. */
+	if (!n->links.len || is_open || !fds_of(n))
+		return NULL;
+	n->prev = &u->used;
+	n->next = u->used.next;
+	n->prev->next = n->next->prev = n;
+	u->n_idle_fds += fds_of(n);
+	if (u->n_idle_fds > u->max_idle_fds) {
+		struct upper_node *oldest = u->used.prev;
+		leave_list_locked(u, oldest);
+		*spare = (struct upper_node){
+			.path_fd = oldest->path_fd, .read_fd = oldest->read_fd, .write_fd = oldest->write_fd
+		};
+		oldest->path_fd = oldest->read_fd = oldest->write_fd = -1;
+	}
+	return NULL;
+}
+
+void upper_put(struct upper *u, struct upper_node *n)
+{
+	if (!n)
+		return;
+	struct upper_node spare = { .path_fd = -1, .read_fd = -1, .write_fd = -1 };
+	pthread_mutex_lock(&u->lock);
+	struct upper_node *gone = unpin_locked(u, n, &spare);
+	pthread_mutex_unlock(&u->lock);
+	close_fds(&spare);
+	if (gone)
+		free_node(gone);
+}
+
+void upper_forget(struct upper *u, uint64_t id, uint64_t count)
+{
+	pthread_mutex_lock(&u->lock);
+	struct upper_node *n = find_locked(u, id);
+	if (n && id != NODE_ROOT) {
+		n->lookups -= MIN_OF(n->lookups, count);
+		pin_locked(u, n);
+	}
+	pthread_mutex_unlock(&u->lock);
+	if (id != NODE_ROOT)
+		upper_put(u, n);
+}
+
+static bool is_link(const struct upper_link *l, uint64_t dir, const char *name)
+{
+	return l->dir == dir && !strcmp(l->name, name);
+}
+
+static void add_link_locked(struct upper_node *n, uint64_t dir, const char *name)
+{
+	vec_each (l, &n->links)
+		if (is_link(l, dir, name))
+			return;
+	vec_push(&n->links, (struct upper_link){ dir, xstrdup(name) });
+}
+
+void upper_add_link(struct upper *u, struct upper_node *n, uint64_t dir, const char *name)
+{
+	pthread_mutex_lock(&u->lock);
+	add_link_locked(n, dir, name);
+	pthread_mutex_unlock(&u->lock);
+}
+
+void upper_remove_link(struct upper *u, struct upper_node *n, uint64_t dir, const char *name)
+{
+	pthread_mutex_lock(&u->lock);
+	vec_each (l, &n->links) {
+		if (is_link(l, dir, name)) {
+			free(l->name);
+			*l = n->links.data[--n->links.len];
+			break;
+		}
+	}
+	pthread_mutex_unlock(&u->lock);
+}
+
+int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsigned lookups, struct stat *out,
+	struct upper_node **node)
+{
+	struct stat st;
+	if (fstatat(dir->path_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	uint64_t generation, id = identify(dir->path_fd, name, &st, &generation);
+	pthread_mutex_lock(&u->lock);
+	struct upper_node *n = find_locked(u, id);
+	if (!n)
+		n = add_locked(u, id, generation, &st);
+	pin_locked(u, n);
+	n->lookups += lookups;
+	n->mode = st.st_mode;
+	add_link_locked(n, dir->id, name);
+	pthread_mutex_unlock(&u->lock);
+	*node = n;
+	if (out) {
+		*out = st;
+		out->st_ino = id;
+	}
+	return 0;
+}
+
+/* Enters everything below a directory. The kernel's ids survive this process, the table doesn't. */
+static void walk(struct upper *u, struct upper_node *dir, unsigned depth)
+{
+	if (depth > DEPTH_MAX || upper_path_fd(u, dir) < 0)
+		return;
+	int fd = openat(dir->path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (struct dirent *entry; (entry = readdir(d));) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		struct upper_node *n;
+		/* One lookup, so that the node stays: which ones the kernel knows can't be told. */
+		if (upper_enter(u, dir, entry->d_name, 0, NULL, &n) < 0)
+			continue;
+		pthread_mutex_lock(&u->lock);
+		n->lookups = MAX_OF(n->lookups, 1u);
+		pthread_mutex_unlock(&u->lock);
+		if (S_ISDIR(n->mode))
+			walk(u, n, depth + 1);
+		upper_put(u, n);
+	}
+	closedir(d);
+}
+
+static struct upper_node *find(struct upper *u, uint64_t id)
+{
+	pthread_mutex_lock(&u->lock);
+	struct upper_node *n = find_locked(u, id);
+	if (n)
+		pin_locked(u, n);
+	pthread_mutex_unlock(&u->lock);
+	return n;
+}
+
+struct upper_node *upper_get(struct upper *u, uint64_t id)
+{
+	struct upper_node *n = find(u, id);
+	if (!n && node_kind(id) == NODE_UPPER) {
+		struct upper_node *root = find(u, NODE_ROOT);
+		walk(u, root, 0);
+		upper_put(u, root);
+		n = find(u, id);
+	}
+	return n;
+}
+
+/* Opens one of the node's names; -ENOENT where none of them leads to it. */
+static int open_by_name(struct upper *u, struct upper_node *n, unsigned depth);
+
+static int path_fd(struct upper *u, struct upper_node *n, unsigned depth)
+{
+	pthread_mutex_lock(&u->lock);
+	int fd = n->path_fd;
+	pthread_mutex_unlock(&u->lock);
+	if (fd >= 0)
+		return fd;
+	if (depth > DEPTH_MAX)
+		return -ENAMETOOLONG;
+	int r = -ENOENT;
+	/* A try fails where the name changed meanwhile; who changed it has left the descriptor in the node.
+	 */
+	for (unsigned i = 0; i < OPEN_TRIES && r == -ENOENT; i++)
+		r = open_by_name(u, n, depth);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&u->lock);
+	int spare = -1;
+	if (n->path_fd < 0)
+		n->path_fd = r;
+	else if (n->path_fd != r)
+		spare = r;
+	fd = n->path_fd;
+	pthread_mutex_unlock(&u->lock);
+	if (spare >= 0)
+		close(spare);
+	return fd;
+}
+
+static int open_by_name(struct upper *u, struct upper_node *n, unsigned depth)
+{
+	for (size_t i = 0;; i++) {
+		uint64_t dir_id = 0;
+		auto_free char *name = NULL;
+		pthread_mutex_lock(&u->lock);
+		int fd = n->path_fd;
+		if (i < n->links.len) {
+			dir_id = n->links.data[i].dir;
+			name = xstrdup(n->links.data[i].name);
+		}
+		pthread_mutex_unlock(&u->lock);
+		if (fd >= 0)
+			return fd;
+		if (!name)
+			return -ENOENT;
+		struct upper_node *dir = upper_get(u, dir_id);
+		if (!dir)
+			continue;
+		int dir_fd = path_fd(u, dir, depth + 1);
+		fd = dir_fd < 0 ? dir_fd : openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		int r = fd < 0 ? (dir_fd < 0 ? dir_fd : -errno) : fd;
+		upper_put(u, dir);
+		if (r == -EMFILE || r == -ENFILE || r == -ENAMETOOLONG)
+			return r;
+		if (r < 0)
+			continue;
+		struct stat st;
+		if (fstat(r, &st) == 0 && st.st_ino == n->ino && st.st_dev == n->dev)
+			return r;
+		close(r);
+	}
+}
+
+int upper_path_fd(struct upper *u, struct upper_node *n)
+{
+	return path_fd(u, n, 0);
+}
+
+static int reopen(struct upper *u, struct upper_node *n, int flags)
+{
+	int fd = upper_path_fd(u, n);
+	if (fd < 0)
+		return fd;
+	if (!S_ISREG(n->mode) && !S_ISDIR(n->mode))
+		return -EINVAL;
+	fd = open(upper_proc_path(fd).s, flags | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Keeps `fd` unless somebody else was faster. */
+static int keep_fd(struct upper *u, int *slot, int fd)
+{
+	pthread_mutex_lock(&u->lock);
+	int mine = fd;
+	if (*slot < 0)
+		*slot = fd;
+	else
+		mine = -1;
+	int kept = *slot;
+	pthread_mutex_unlock(&u->lock);
+	if (mine < 0)
+		close(fd);
+	return kept;
+}
+
+int upper_read_fd(struct upper *u, struct upper_node *n)
+{
+	pthread_mutex_lock(&u->lock);
+	int fd = n->read_fd >= 0 ? n->read_fd : n->write_fd_reads ? n->write_fd : -1;
+	pthread_mutex_unlock(&u->lock);
+	if (fd >= 0)
+		return fd;
+	fd = reopen(u, n, O_RDONLY);
+	return fd < 0 ? fd : keep_fd(u, &n->read_fd, fd);
+}
+
+int upper_write_fd(struct upper *u, struct upper_node *n)
+{
+	pthread_mutex_lock(&u->lock);
+	int fd = n->write_fd;
+	pthread_mutex_unlock(&u->lock);
+	if (fd >= 0)
+		return fd;
+	fd = reopen(u, n, O_RDWR);
+	bool reads = fd >= 0;
+	if (fd == -EACCES)
+		fd = reopen(u, n, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	if (reads) {
+		upper_give_write_fd(u, n, fd);
+		return n->write_fd;
+	}
+	return keep_fd(u, &n->write_fd, fd);
+}
+
+void upper_give_write_fd(struct upper *u, struct upper_node *n, int fd)
+{
+	pthread_mutex_lock(&u->lock);
+	bool kept = n->write_fd < 0;
+	if (kept) {
+		n->write_fd = fd;
+		n->write_fd_reads = true;
+	}
+	pthread_mutex_unlock(&u->lock);
+	if (!kept)
+		close(fd);
+}
+
+int upper_stat_fd(int fd, uint64_t id, struct stat *out)
+{
+	if (fstatat(fd, "", out, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	out->st_ino = id;
+	return 0;
+}
+
+struct upper_use upper_use(struct upper *u, uint64_t id)
+{
+	struct upper_use use = { .upper = u, .node = upper_get(u, id) };
+	use.fd = use.node ? upper_path_fd(u, use.node) : -ESTALE;
+	return use;
+}
+
+int upper_open(const char *dir, struct open_count *opens, struct upper **out, struct err *e)
+{
+	int r = file_mkdirs(dir, 0755, e);
+	if (r < 0)
+		return r;
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		r = err_errno(e, -errno, "opening the upper directory %s", dir);
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	struct upper *u = xcalloc(1, sizeof *u);
+	u->root_fd = fd;
+	u->is_root = geteuid() == 0;
+	u->opens = opens;
+	pthread_mutex_init(&u->lock, NULL);
+	u->buckets = xcalloc(TABLE_MIN, sizeof *u->buckets);
+	u->mask = TABLE_MIN - 1;
+	u->used.prev = u->used.next = &u->used;
+	struct rlimit limit;
+	u->max_idle_fds = IDLE_FDS_MIN;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 > IDLE_FDS_MIN)
+		u->max_idle_fds = (unsigned)MIN_OF(limit.rlim_cur / 4, IDLE_FDS_LIMIT);
+	struct upper_node *root = add_locked(u, NODE_ROOT, 0, &st);
+	root->path_fd = fd;
+	root->pins = 1;
+	*out = u;
+	return 0;
+}
+
+void upper_close(struct upper *u)
+{
+	if (!u)
+		return;
+	for (size_t i = 0; i <= u->mask; i++) {
+		for (struct upper_node *n = u->buckets[i], *next; n; n = next) {
+			next = n->chain;
+			free_node(n);
+		}
+	}
+	free(u->buckets);
+	pthread_mutex_destroy(&u->lock);
+	free(u);
+}
