@@ -308,7 +308,7 @@ static uint32_t segment_number(struct merge *m, uint32_t *number, struct merged_
 
 static int place_slot(struct merge *m, const struct slot *slot, uint64_t *ref, struct err *e)
 {
-	uint32_t segment, offset;
+	uint32_t segment = 0, offset = 0;
 	int r = slot_map_writer_add(m->slots, slot, &segment, &offset, e);
 	if (r < 0)
 		return r;
@@ -334,7 +334,7 @@ static int write_series(struct merge *m, struct err *e)
 {
 	struct index_merge_result *result = m->result;
 	number_replicas(m);
-	const struct planned_chunk *plan;
+	const struct planned_chunk *plan = NULL;
 	size_t n = layout_series(m->layout, m->chunks.data, m->chunks.len, &plan);
 	if (n == 0)
 		return 0;

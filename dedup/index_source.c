@@ -181,7 +181,7 @@ static int take_series(struct index_source *s, const struct index_series *in, st
 	if (in->n_chunks > INDEX_SOURCE_MAX_CHUNKS || bytes > SERIES_RECORD_MAX_BYTES)
 		return err_set(e, -EBADMSG, "series %llu has %u labels and %u chunks, which is too much",
 			(unsigned long long)in->ref, in->n_labels, in->n_chunks);
-	struct series_record *out;
+	struct series_record *out = NULL;
 	r = series_order_slot(s->order, bytes, &out, e);
 	if (r < 0) {
 		s->disk_failed = s->edit->may_reorder;
@@ -210,7 +210,7 @@ static int take_series(struct index_source *s, const struct index_series *in, st
 /* Reads one more series, or comes to the end. */
 static int advance(struct index_source *s, struct err *e)
 {
-	struct index_series in;
+	struct index_series in = { 0 };
 	int r = index_stream_series(s->stream, &in, e);
 	if (r < 0)
 		return r;

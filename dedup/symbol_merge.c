@@ -67,7 +67,7 @@ static int maps_new(const char *dir, struct index_stream *const *streams, size_t
 	for (size_t i = 0; i < n; i++)
 		total += m->maps[i].n = index_stream_symbol_count(streams[i]);
 	if (total) {
-		void *p;
+		void *p = NULL;
 		int r = scratch_file_map(dir, total * sizeof *m->numbers, &p, e);
 		if (r < 0)
 			return r;
