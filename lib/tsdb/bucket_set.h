@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which buckets one side of a histogram has: spans, as chunks write them, and the same as a sorted list of
- * numbers. */
+/*
+ * Which buckets one side of a histogram has: spans, as chunks write them, and the same as a sorted
+ * list of numbers.
+ */
 #ifndef TSDB_BUCKET_SET_H
 #define TSDB_BUCKET_SET_H
 

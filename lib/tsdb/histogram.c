@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decoding native histograms. A chunk starts with the layout its samples share; samples are fields of deltas
- *of deltas (integer chunks) or of XORs (float chunks), each bucket a column of its own:
+ * Decoding native histograms. A chunk starts with the layout its samples share; samples are fields of
+ * deltas of deltas (integer chunks) or of XORs (float chunks), each bucket a column of its own:
  *
  *			time	count	zero count	sum	buckets, positive then negative
  *	first		varbit	varbit	varbit		64	varbit: the difference to the bucket before
@@ -9,8 +9,8 @@
  *	later		dod	dod	dod		XOR	dod of the same difference
  *	  float		dod	XOR	XOR		XOR	XOR
  *
- * A stale sample ends after its sum. The _ST encodings put the start time, which is dropped, behind each
- *sample, and the reset header into the top bits of the count.
+ * A stale sample ends after its sum. The _ST encodings put the start time, which is dropped, behind
+ * each sample, and the reset header into the top bits of the count.
  */
 #include "lib/tsdb/histogram.h"
 

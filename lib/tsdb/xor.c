@@ -4,9 +4,9 @@
  *
  *	0, 10 <14>, 110 <17>, 1110 <20>, 1111 <64>
  *
- * where a field of n bits holds -(2^(n-1) - 1) ... 2^(n-1). Scrapes are regular and values keep their XOR
- *window, so the branches go the same way for long stretches; then the position of the next sample depends on
- *nothing that has to be loaded first, and the processor works on several samples at once.
+ * where a field of n bits holds -(2^(n-1) - 1) ... 2^(n-1). Scrapes are regular and values keep their
+ * XOR window, so the branches go the same way for long stretches; then the position of the next sample
+ * depends on nothing that has to be loaded first, and the processor works on several samples at once.
  */
 #include "lib/tsdb/xor.h"
 
@@ -147,10 +147,12 @@ int float_chunk_decode(
 	struct bit_reader r = { .p = data + header, .size = size - header };
 	if (min_bits(n, is_xor2 ? XOR2_MIN_BITS : XOR_MIN_BITS) > bits_left(&r))
 		return err_set(e, -EBADMSG, "float chunk of %zu bytes claims %zu samples", size, n);
+	if (!n)
+		return 0;
 	float_columns_reserve(out, n);
 	int64_t *t = out->t + out->len;
 	uint64_t *v = out->v + out->len;
-	if (n && !(is_xor2 ? xor2_decode(r, n, data[COUNT_BYTES], t, v) : xor_decode(r, n, t, v)))
+	if (!(is_xor2 ? xor2_decode(r, n, data[COUNT_BYTES], t, v) : xor_decode(r, n, t, v)))
 		return err_set(e, -EBADMSG,
 			"float chunk of %zu bytes and %zu samples ends early or is garbled", size, n);
 	out->len += n;

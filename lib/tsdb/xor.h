@@ -44,10 +44,8 @@ struct xor_encoder {
 	uint64_t delta;
 	uint64_t v;
 	struct xor_window window;
-	struct xor_window used; /* the part of it that values since it was written have needed */
-	uint8_t renew;          /* changed values still to come that get a window of their own */
+	uint8_t renew; /* changed values still to come that get a window of their own */
 	bool has_switched;
-	uint32_t waste; /* bits the window cost since it was written beyond what its used part would have */
 };
 
 #define XOR_CHUNK_MAX_SAMPLES 65535

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The XOR2 encoding of Prometheus 3.14 (tsdb/chunkenc/xor2.go), read only. Time and value of a sample share
- *one prefix:
+ * The XOR2 encoding of Prometheus 3.14 (tsdb/chunkenc/xor2.go), read only. Time and value of a sample
+ * share one prefix:
  *
  *	0			delta of deltas 0, value unchanged
  *	10 <value>		delta of deltas 0, value: 0 <bits> or 1 <window> <bits>
- *	110 <13> <value>	1110 <20>, 11110 <64> the same; value: 0, 10 <bits>, 110 <window> <bits>, 111
- *stale 11111			delta of deltas 0, stale
+ *	110 <13> <value>	a delta of deltas; value: 0, 10 <bits>, 110 <window> <bits>, 111 stale
+ *	1110 <20> <value>
+ *	11110 <64> <value>
+ *	11111			delta of deltas 0, stale
  *
- * Fields are plain two's complement. A stale marker leaves the value that others are XORed with as it was.
- *Start times, where a header byte says that there are any, follow their sample.
+ * Fields are plain two's complement. A stale marker leaves the value that others are XORed with as it
+ * was. Start times, where a header byte says that there are any, follow their sample.
  */
 #include "lib/base/buf.h"
 #include "lib/tsdb/chunk.h"

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Encoding float chunks. Prometheus' encoder widens a value's XOR window when it must and never narrows it;
- *the samples of one source then cost what they cost there. Where two sources take turns, the value on one
- *side of a switch says nothing about the values on the other, and a window widened there would burden the
- *rest of the chunk. So once a chunk has seen a switch its windows are kept by this table:
+ * Encoding float chunks. Prometheus' encoder widens a value's XOR window when it must and never
+ * narrows it; the samples of one source then cost what they cost there. Where two sources take turns,
+ * the value on one side of a switch says nothing about the values on the other, and a window widened
+ * there would burden the rest of the chunk. So once a chunk has seen a switch its windows are kept by
+ * this table:
  *
  *	changed value			window
  *	first and second after a switch	its own, written anew
- *	doesn't fit			the union of its own and the one there is
- *	fits, waste is small		stays
- *	fits, waste is past the cost	narrowed to what the values since it was written have needed
- *	 of a new window
+ *	doesn't fit			its own, as ever: the source did the same, and from here the two agree
+ *	fits				stays, unless its own and the cost of writing it are fewer bits
+ *
+ * Measured on scrapes of counters and gauges, the tail of a chunk so written takes 10 bytes more than
+ * its share of the chunk on average, the new first sample included, and 39 at most. Widening to the
+ * union where a value doesn't fit does better on average and loses 120 bytes at worst: noisy gauges
+ * then pay for a bit or two in each sample.
  */
 #include "lib/tsdb/xor.h"
 
@@ -30,10 +34,10 @@ void xor_encoder_switch(struct xor_encoder *x)
 	x->has_switched = true;
 }
 
-static inline struct xor_window join(struct xor_window a, struct xor_window b)
+/* Whether a window of the value's own is cheaper than the one there is, for this value alone. */
+static inline bool is_worth_narrowing(struct xor_window window, struct xor_window own)
 {
-	return (struct xor_window){ .leading = MIN_OF(a.leading, b.leading),
-		.trailing = MIN_OF(a.trailing, b.trailing) };
+	return xor_window_bits(own) + XOR_WINDOW_EXTRA_BITS < xor_window_bits(window);
 }
 
 static void put_switched(struct xor_encoder *x, struct bit_writer *w, uint64_t changed)
@@ -42,23 +46,14 @@ static void put_switched(struct xor_encoder *x, struct bit_writer *w, uint64_t c
 		bits_put(w, 0, 1);
 		return;
 	}
-	struct xor_window own = xor_window_of(changed), used = join(x->used, own);
-	if (!x->renew && xor_window_holds(x->window, own)) {
-		unsigned extra = xor_window_bits(x->window) - xor_window_bits(used);
-		x->used = used;
-		x->waste += extra;
-		if (extra <= XOR_WINDOW_EXTRA_BITS || x->waste <= XOR_WINDOW_EXTRA_BITS) {
-			xor_put_in_window(w, changed, x->window);
-			return;
-		}
-		x->window = used;
-	} else {
-		x->window = x->renew ? own : join(x->window, own);
-		x->used = own;
-		x->renew -= x->renew > 0;
+	struct xor_window own = xor_window_of(changed);
+	if (!x->renew && xor_window_holds(x->window, own) && !is_worth_narrowing(x->window, own)) {
+		xor_put_in_window(w, changed, x->window);
+		return;
 	}
-	x->waste = 0;
-	xor_put_new_window(w, changed, x->window);
+	x->renew -= x->renew > 0;
+	x->window = own;
+	xor_put_new_window(w, changed, own);
 }
 
 static inline void put_dod(struct bit_writer *w, uint64_t dod)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One value as the XOR with the value before it (Gorilla, VLDB 2015, section 4.1.2): only the bits of a
- *window that leaves out leading and trailing zeros are stored, and the window stays until a value doesn't fit
- *it.
+ * One value as the XOR with the value before it (Gorilla, VLDB 2015, section 4.1.2): only the bits of
+ * a window that leaves out leading and trailing zeros are stored, and the window stays until a value
+ * doesn't fit it.
  *
  *	0			unchanged
  *	10 <bits>		in the window there is

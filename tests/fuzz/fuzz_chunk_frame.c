@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A frame that is read lies inside the input and, unless its length is padded, is written again byte for
- * byte. */
+/*
+ * A frame that is read lies inside the input and, unless its length is padded, is written again byte
+ * for byte.
+ */
 #include "lib/tsdb/chunk.h"
 
 #include <errno.h>
