@@ -102,9 +102,14 @@ int block_writer_label_sets(struct block_writer *w, const struct labels *const *
 {
 	VEC(const char *) texts = { 0 };
 	for (size_t i = 0; i < n; i++) {
-		vec_each (l, sets[i]) {
-			vec_push(&texts, l->name);
-			vec_push(&texts, l->value);
+		for (size_t k = 0; k < sets[i]->len; k++) {
+			/* Neighbours share most of their labels. */
+			const struct label *l = &sets[i]->data[k];
+			const struct label *last = i && k < sets[i - 1]->len ? &sets[i - 1]->data[k] : NULL;
+			if (!last || strcmp(last->name, l->name) != 0)
+				vec_push(&texts, l->name);
+			if (!last || strcmp(last->value, l->value) != 0)
+				vec_push(&texts, l->value);
 		}
 	}
 	vec_sort(&texts, compare);
@@ -140,6 +145,8 @@ static int start_series(struct block_writer *w, size_t n_labels, struct err *e)
 {
 	int r = end_series(w, e);
 	vec_reserve(&w->pairs, 2 * n_labels + 1);
+	for (; w->pairs.len < 2 * n_labels; w->pairs.len++)
+		w->pairs.data[w->pairs.len] = 0;
 	w->n_labels = (uint32_t)n_labels;
 	w->has_series = true;
 	w->chunks.len = 0;
@@ -154,8 +161,11 @@ int block_writer_series(struct block_writer *w, const uint32_t *pairs, uint32_t 
 	return r;
 }
 
+/* *number comes in as a guess: what stood there in the series before. */
 static int symbol_number(const struct block_writer *w, const char *text, uint32_t *number, struct err *e)
 {
+	if (*number < w->symbols.len && strcmp(w->symbols.data[*number], text) == 0)
+		return 0;
 	char **at =
 		w->symbols.len ? bsearch(&text, w->symbols.data, w->symbols.len, sizeof text, compare) : NULL;
 	if (!at)
@@ -314,7 +324,7 @@ static int write_meta(const struct block_writer *w, const struct block_meta *m, 
 
 int block_writer_finish(struct block_writer *w, struct block_meta *meta, struct err *e)
 {
-	uint64_t index_bytes;
+	uint64_t index_bytes = 0;
 	int r = end_series(w, e);
 	if (r == 0)
 		r = end_segment(w, e);
