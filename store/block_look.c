@@ -135,7 +135,7 @@ static void meet(struct bucket *bucket, const char *id, struct block_known *know
 		return;
 	}
 	if (r == 0)
-		r = block_meta_parse(json.data, json.len, &m, &e);
+		r = block_meta_parse(buf_str(&json), json.len, &m, &e);
 	if (r == 0 && ulid_cmp(&m->ulid, &look->scan.ulid) != 0) {
 		char other[ULID_CHARS + 1];
 		ulid_format(&m->ulid, other);
@@ -171,7 +171,7 @@ static void read_mark(
 	if (r == -ENOENT)
 		return;
 	if (r == 0)
-		r = mark_parse(file, MARK_DELETION, json.data, json.len, &m, &e);
+		r = mark_parse(file, MARK_DELETION, buf_str(&json), json.len, &m, &e);
 	if (r < 0) {
 		if (!known->has_bad_mark)
 			log_warn("mark can't be read, going on as if it weren't there", KV("block", id),

@@ -219,16 +219,17 @@ static void align_entries(struct sync *s)
 {
 	struct catalogue *c = s->c;
 	__typeof__(c->entries) aligned = { 0 };
+	size_t old = 0, n = c->entries.len;
 	vec_reserve(&aligned, s->looks.len);
-	struct entry *old = c->entries.data, *end = old + c->entries.len;
 	vec_each (look, &s->looks) {
-		while (old < end && ulid_cmp(&old->ulid, &look->scan.ulid) < 0)
-			forget_entry(c, old++);
-		bool is_known = old < end && !ulid_cmp(&old->ulid, &look->scan.ulid);
-		vec_push(&aligned, is_known ? *old++ : (struct entry){ .ulid = look->scan.ulid });
+		while (old < n && ulid_cmp(&c->entries.data[old].ulid, &look->scan.ulid) < 0)
+			forget_entry(c, &c->entries.data[old++]);
+		bool is_known = old < n && !ulid_cmp(&c->entries.data[old].ulid, &look->scan.ulid);
+		vec_push(&aligned,
+			is_known ? c->entries.data[old++] : (struct entry){ .ulid = look->scan.ulid });
 	}
-	while (old < end)
-		forget_entry(c, old++);
+	while (old < n)
+		forget_entry(c, &c->entries.data[old++]);
 	vec_fini(&c->entries);
 	c->entries = aligned;
 }

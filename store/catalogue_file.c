@@ -94,6 +94,7 @@ static int read_records(
 	struct catalogue_file *f, uint64_t file_bytes, catalogue_file_fn *fn, void *arg, struct err *e)
 {
 	auto_buf struct buf window = { 0 };
+	buf_reserve(&window, WINDOW_BYTES);
 	size_t used = 0; /* of the window, which ends at file offset `end` */
 	uint64_t end = f->size;
 	for (;;) {
