@@ -39,6 +39,7 @@ static int too_short(size_t n, size_t wanted, size_t *need, struct err *e)
 
 int chunk_frame_read(const uint8_t *p, size_t n, struct chunk *out, size_t *need, struct err *e)
 {
+	*out = (struct chunk){ 0 };
 	uint64_t length = 0;
 	int head = read_length(p, n, &length);
 	if (head < 0 || length > CHUNK_MAX_BYTES)

@@ -57,7 +57,8 @@ struct chunk {
 };
 
 /*
- * Reads the frame at p. Returns its whole length in bytes with *out filled and the checksum verified.
+ * Reads the frame at p. Returns its whole length in bytes with *out filled and the checksum verified;
+ * otherwise *out is empty.
  * -EAGAIN: n bytes are too few, *need says how many there must be; -EBADMSG: length or checksum is wrong.
  */
 int chunk_frame_read(const uint8_t *p, size_t n, struct chunk *out, size_t *need, struct err *e);

@@ -352,7 +352,7 @@ static void put_xored(struct bit_writer *w, struct xored *v, uint64_t value, boo
 static void encode_floats(struct encoder *x, const struct histogram_pick *picks, size_t n, struct spread *s)
 {
 	struct counter t = { 0 };
-	struct xored count, zero_count, sum;
+	struct xored count = { 0 }, zero_count = { 0 }, sum = { 0 };
 	auto_free struct xored *bucket = xcalloc(s->width, sizeof *bucket);
 	for (size_t i = 0; i < n; i++) {
 		const struct histogram_chunk *c = picks[i].from;

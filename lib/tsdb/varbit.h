@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Integers in one of nine sizes, as the histogram encodings have them (Prometheus'
- * tsdb/docs/format/chunks.md, "varbit"): k ones, a zero unless k is 8, and a field of varbit_field[k] bits.
- * Signed fields of n bits hold
- * -(2^(n-1) - 1) ... 2^(n-1).
+ * Integers in one of nine sizes, as the histogram encodings have them ("varbit" in Prometheus'
+ * tsdb/docs/format/chunks.md): k ones, a zero unless k is 8, and a field of varbit_field[k] bits. Signed
+ * fields of n bits hold -(2^(n-1) - 1) ... 2^(n-1).
  */
 #ifndef TSDB_VARBIT_H
 #define TSDB_VARBIT_H
