@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #define FILE_MAX_BYTES (64u << 20)
-#define LINE_MAX_CHARS 64
 
 struct whiteout {
 	struct ulid ulid;
@@ -113,17 +112,34 @@ static void apply(struct whiteouts *w, const char *verb, const struct ulid *u, u
 	}
 }
 
+static void add_line(struct buf *out, const char *verb, const struct ulid *u, int place)
+{
+	char name[ULID_CHARS + 1];
+	ulid_format(u, name);
+	buf_printf(out, "%s %s", verb, name);
+	if (place >= 0)
+		buf_printf(out, " %d", place);
+	buf_add_u8(out, '\n');
+}
+
 /* One line without its newline; false for one that this program never writes. */
 static bool replay_line(struct whiteouts *w, const char *line)
 {
-	char verb[8], name[ULID_CHARS + 1], rest;
+	static const char *const verbs[] = { "pending", "removed", "gone", "end" };
+	char verb[8], name[ULID_CHARS + 1];
 	unsigned place = 0;
 	struct ulid u;
-	int n = sscanf(line, "%7s %26s %5u%c", verb, name, &place, &rest);
-	bool has_place_number = !strcmp(verb, "removed");
-	if (n != 2 + has_place_number || !ulid_parse(name, &u) || place > UINT16_MAX)
+	int n = sscanf(line, "%7s %26s %5u", verb, name, &place);
+	if (n < 2 || !ulid_parse(name, &u) || place > UINT16_MAX)
 		return false;
-	if (!has_place_number && strcmp(verb, "pending") && strcmp(verb, "gone") && strcmp(verb, "end"))
+	bool is_verb = false;
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		is_verb |= !strcmp(verb, verbs[i]);
+	/* Right is what comes out the same when it is written. */
+	auto_buf struct buf again = { 0 };
+	add_line(&again, verb, &u, strcmp(verb, "removed") ? -1 : (int)place);
+	again.len--;
+	if (!is_verb || strcmp(buf_str(&again), line) != 0)
 		return false;
 	apply(w, verb, &u, place);
 	return true;
@@ -141,19 +157,9 @@ static void replay(struct whiteouts *w, struct buf *text)
 	else
 		*whole = 0;
 	for (char *line = strtok_r(whole, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		bad += strlen(line) >= LINE_MAX_CHARS || !replay_line(w, line);
+		bad += !replay_line(w, line);
 	if (bad)
 		log_warn("whiteout lines ignored", KV("file", w->path), KV_U64("lines", bad));
-}
-
-static void add_line(struct buf *out, const char *verb, const struct ulid *u, int place)
-{
-	char name[ULID_CHARS + 1];
-	ulid_format(u, name);
-	buf_printf(out, "%s %s", verb, name);
-	if (place >= 0)
-		buf_printf(out, " %d", place);
-	buf_add_u8(out, '\n');
 }
 
 static int rewrite(struct whiteouts *w, struct err *e)
