@@ -18,19 +18,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SEGMENT_MAGIC	     0x85bd40ddu
-#define SEGMENT_VERSION	     1
+#define SEGMENT_MAGIC        0x85bd40ddu
+#define SEGMENT_VERSION      1
 #define SEGMENT_HEADER_BYTES 8
-#define CHUNK_MAX_BYTES	     (64u << 20) /* longer data is refused */
-#define CHUNK_FRAME_EXTRA    10	 /* at most: 5 length, 1 encoding, 4 checksum */
+#define CHUNK_MAX_BYTES      (64u << 20) /* longer data is refused */
+#define CHUNK_FRAME_EXTRA    10          /* at most: 5 length, 1 encoding, 4 checksum */
 
 enum chunk_encoding {
 	CHUNK_NONE = 0,
 	CHUNK_XOR = 1,
 	CHUNK_HISTOGRAM = 2,
 	CHUNK_FLOAT_HISTOGRAM = 3,
-	CHUNK_XOR2 = 4,		     /* 3.14: read, never written */
-	CHUNK_HISTOGRAM_ST = 5,	     /* 3.14 */
+	CHUNK_XOR2 = 4,              /* 3.14: read, never written */
+	CHUNK_HISTOGRAM_ST = 5,      /* 3.14 */
 	CHUNK_FLOAT_HISTOGRAM_ST = 6 /* 3.14 */
 };
 
@@ -53,7 +53,7 @@ static inline uint32_t chunk_ref_offset(uint64_t ref)
 struct chunk {
 	uint8_t encoding;
 	const uint8_t *data; /* borrowed */
-	size_t size;	     /* of data */
+	size_t size;         /* of data */
 };
 
 /*
