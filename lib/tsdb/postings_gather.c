@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#define RUN_MEMORY_BYTES (16u << 20) /* of all names' unfinished blocks */
+#define RUN_MEMORY_BYTES (16u << 20)
+#define WINDOW_BYTES     (32u << 20)
 #define FIRST_RUNS       16
 #define FIRST_SLOTS      1024
 
@@ -24,6 +25,8 @@ int postings_writer_open(const char *beside, uint32_t n_symbols, struct postings
 	auto_of(postings_writer) struct postings_writer *w = xcalloc(1, sizeof *w);
 	w->refs.fd = w->log.fd = -1;
 	w->n_symbols = n_symbols;
+	w->run_bytes_max = RUN_MEMORY_BYTES;
+	w->window_bytes = WINDOW_BYTES;
 	w->n_name_slots = w->n_more_slots = FIRST_SLOTS;
 	w->name_slots = xcalloc(w->n_name_slots, sizeof *w->name_slots);
 	int r = append_file_open_scratch(&w->refs, beside, e);
@@ -162,7 +165,7 @@ static int make_room(struct postings_writer *w, struct posting_name *n, struct e
 {
 	if (n->cap_runs == RUNS_PER_BLOCK)
 		return log_runs(w, n, e);
-	if (w->run_bytes > RUN_MEMORY_BYTES) {
+	if (w->run_bytes > w->run_bytes_max) {
 		vec_each (o, &w->names) {
 			int r = o->n_runs ? log_runs(w, o, e) : 0;
 			if (r < 0)

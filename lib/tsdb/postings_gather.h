@@ -62,6 +62,9 @@ struct postings_writer {
 	struct append_file refs; /* of all series, big endian */
 	struct append_file log;
 	size_t run_bytes; /* in memory */
+	/* Constants but for tests, which haven't the millions of series that would fill them. */
+	size_t run_bytes_max; /* of all names' unfinished blocks */
+	size_t window_bytes;  /* of lists that are made at a time */
 };
 
 static inline struct posting_pair *posting_pairs(const struct postings_writer *w)

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#define WINDOW_BYTES  (32u << 20)
 #define REF_BYTES     4
 #define REFS_MAPPED   (4u << 20) /* refs read before their pages are given back */
 #define LIST_EXTRA    12         /* bytes of a list beside its refs: length, count, checksum */
@@ -246,7 +245,7 @@ static uint64_t lay_out(struct finish *f, uint64_t from, uint64_t to, size_t *us
 	const uint32_t *order = f->order.data;
 	for (; from < to; from++) {
 		struct posting_pair *p = &posting_pairs(f->w)[order[from]];
-		if (list_bytes(p->count) > WINDOW_BYTES - *used)
+		if (list_bytes(p->count) > f->w->window_bytes - *used)
 			break;
 		put_be32(f->window + *used, 4 + p->count * REF_BYTES);
 		put_be32(f->window + *used + 4, p->count);
@@ -294,7 +293,7 @@ static int write_lists(struct finish *f, struct err *e)
 			if (r == 0)
 				r = write_window(f, from, at, used, e);
 			if (r == 0 && at < name_end &&
-				list_bytes(posting_pairs(w)[order[at]].count) > WINDOW_BYTES)
+				list_bytes(posting_pairs(w)[order[at]].count) > w->window_bytes)
 				r = write_streamed(f, f->ranked[rank], order[at++], e);
 			if (r < 0)
 				return r;
@@ -389,18 +388,18 @@ int postings_writer_finish(struct postings_writer *w, struct append_file *out,
 		r = write_all_list(&f, e);
 	if (r == 0) {
 		f.block = xcalloc(RUNS_PER_BLOCK, sizeof *f.block);
-		f.window =
-			mmap(NULL, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		f.window = mmap(
+			NULL, w->window_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (f.window == MAP_FAILED) {
 			f.window = NULL;
-			r = err_errno(e, -errno, "mapping %u bytes", WINDOW_BYTES);
+			r = err_errno(e, -errno, "mapping %zu bytes", w->window_bytes);
 		}
 	}
 	if (r == 0)
 		r = write_lists(&f, e);
 	*table = append_file_at(out);
 	if (f.window)
-		munmap(f.window, WINDOW_BYTES);
+		munmap(f.window, w->window_bytes);
 	if (r == 0)
 		r = write_table(&f, symbols, *lists, e);
 	if (f.refs)
