@@ -3,6 +3,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -40,9 +41,14 @@ bool log_format_parse(const char *word, enum log_format *out)
 static void add_quoted(struct buf *b, const char *s)
 {
 	buf_add_u8(b, '"');
-	for (; *s; s++) {
+	size_t left = strlen(s), len;
+	for (; left; s += len, left -= len) {
 		unsigned char c = (unsigned char)*s;
-		if (c == '"' || c == '\\')
+		uint32_t character;
+		len = utf8_decode(s, left, &character);
+		if (c >= 0x80)
+			utf8_add(b, character); /* a byte that is no UTF-8 would make the line no JSON */
+		else if (c == '"' || c == '\\')
 			buf_printf(b, "\\%c", c);
 		else if (c == '\n')
 			buf_add_str(b, "\\n");
@@ -57,6 +63,7 @@ static void add_quoted(struct buf *b, const char *s)
 static void add_str(struct buf *b, const char *s)
 {
 	bool plain = *s && log_format == LOG_FORMAT_LOGFMT;
+	plain = plain && utf8_is_valid(s, strlen(s));
 	for (const char *p = s; plain && *p; p++)
 		plain = (unsigned char)*p > ' ' && *p != '"' && *p != '=' && *p != 0x7f;
 	if (plain)
