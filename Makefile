@@ -133,8 +133,9 @@ $(UNITS) $(PROPS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 # What of a subcommand can be tested alone is in no library.
 $(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o
 
-# Tests of what is not in the library.
+# What some programs need beyond the library.
 $(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o
+$(B)/tests/gen/fsmount: $(B)/tests/support/fake_view.o
 
 $(BENCHES) $(GENS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 	$(call SAY,LINK)
