@@ -373,6 +373,15 @@ static void reply_xattr(fuse_req_t req, int r, const struct buf *value, size_t r
 		fuse_reply_buf(req, (const char *)value->data, value->len);
 }
 
+/*
+ * Access control lists are not evaluated, so none are shown and none are taken; security labels are the kernel's. The answer
+ * that there is no such thing makes ls stop asking, for the whole filesystem.
+ */
+static bool is_unsupported(const char *name)
+{
+	return !strncmp(name, "system.posix_acl_", 17) || !strcmp(name, "security.selinux");
+}
+
 static void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
 {
 	auto_buf struct buf value = { 0 };
@@ -392,7 +401,12 @@ static void op_setxattr(
 	fuse_req_t req, fuse_ino_t id, const char *name, const char *value, size_t n, int flags)
 {
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	fuse_reply_err(req, ops->setxattr ? -ops->setxattr(fs_of(req), id, name, value, n, flags) : EROFS);
+	int r = -EROFS;
+	if (is_unsupported(name))
+		r = -EOPNOTSUPP;
+	else if (ops->setxattr)
+		r = ops->setxattr(fs_of(req), id, name, value, n, flags);
+	fuse_reply_err(req, -r);
 }
 
 static void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)

@@ -214,7 +214,7 @@ int64_t upper_copy_range(
 	return r < 0 ? -errno : r;
 }
 
-/* Access control lists are not evaluated, so none are shown and none are taken. */
+/* Lists that the backing files have; ops.c refuses them by name. */
 static bool is_acl(const char *name)
 {
 	return !strncmp(name, "system.posix_acl_", 17);
@@ -222,8 +222,6 @@ static bool is_acl(const char *name)
 
 int upper_getxattr(struct fs *fs, uint64_t id, const char *name, struct buf *out)
 {
-	if (is_acl(name))
-		return -EOPNOTSUPP;
 	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
 	if (f.fd < 0)
 		return f.fd;
@@ -253,8 +251,6 @@ int upper_listxattr(struct fs *fs, uint64_t id, struct buf *out)
 
 int upper_setxattr(struct fs *fs, uint64_t id, const char *name, const void *value, size_t n, int flags)
 {
-	if (is_acl(name))
-		return -EOPNOTSUPP;
 	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
 	if (f.fd < 0)
 		return f.fd;
@@ -263,8 +259,6 @@ int upper_setxattr(struct fs *fs, uint64_t id, const char *name, const void *val
 
 int upper_removexattr(struct fs *fs, uint64_t id, const char *name)
 {
-	if (is_acl(name))
-		return -EOPNOTSUPP;
 	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
 	if (f.fd < 0)
 		return f.fd;
