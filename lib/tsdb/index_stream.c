@@ -168,7 +168,7 @@ int index_stream_open(struct blob *index, struct index_stream **out, struct err 
 {
 	auto_of(index_stream) struct index_stream *s = xcalloc(1, sizeof *s);
 	s->index = index;
-	s->cap = WINDOW_BYTES;
+	s->cap = (size_t)MIN_OF((uint64_t)WINDOW_BYTES, index->size);
 	s->window = xmalloc(s->cap + VARINT_SLACK);
 	int r = open_toc(s, e);
 	if (r == 0)

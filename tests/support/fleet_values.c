@@ -14,6 +14,7 @@
 #define WAVE_MIN  720.0
 #define WAVE      (0.3 * WAVE_MIN / (2 * M_PI)) /* slope at most 0.3 */
 #define NOISE     0.4
+#define NO_MINUTE (-2) /* times are after 1970 */
 
 /* The level of one stream, remembered for the minute that was asked last. */
 struct level {
@@ -32,15 +33,14 @@ static double level_at_minute(const struct level *l, int64_t minute)
 
 static struct level level_of(uint64_t key)
 {
-	return (struct level){ .key = key, .phase = fleet_uniform(fleet_mix(key + 1)), .minute = INT64_MIN };
+	return (struct level){ .key = key, .phase = fleet_uniform(fleet_mix(key + 1)), .minute = NO_MINUTE };
 }
 
 static double level_at(struct level *l, int64_t t)
 {
-	if (t < l->minute * MINUTE_MS || t >= (l->minute + 1) * MINUTE_MS || l->minute == INT64_MIN) {
+	if (t < l->minute * MINUTE_MS || t >= (l->minute + 1) * MINUTE_MS) {
 		int64_t minute = t / MINUTE_MS;
-		l->here = l->minute != INT64_MIN && minute == l->minute + 1 ? l->next
-									    : level_at_minute(l, minute);
+		l->here = minute == l->minute + 1 ? l->next : level_at_minute(l, minute);
 		l->next = level_at_minute(l, minute + 1);
 		l->minute = minute;
 	}
