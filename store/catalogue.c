@@ -18,6 +18,7 @@
 #include "lib/base/metrics.h"
 #include "store/block_look.h"
 #include "store/catalogue_file.h"
+#include "store/meta_record.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -80,7 +81,7 @@ static void take_record(void *arg, const struct catalogue_record *record, struct
 	struct catalogue *c = arg;
 	struct entry entry = { .ulid = record->ulid, .place = place };
 	struct block_meta *m;
-	if (!record->is_gone && block_meta_parse(record->meta_json, record->meta_json_bytes, &m, NULL) == 0) {
+	if (!record->is_gone && meta_record_read(record->meta, record->meta_bytes, &m) == 0) {
 		uint64_t *segment_bytes = xcalloc(record->n_segments + 1u, sizeof *segment_bytes);
 		memcpy(segment_bytes, record->segment_bytes, record->n_segments * sizeof *segment_bytes);
 		entry.known.block = catalogue_block_new(
@@ -296,21 +297,22 @@ static void remember(struct sync *s)
 {
 	struct catalogue *c = s->c;
 	struct err e;
+	auto_buf struct buf meta = { 0 };
 	VEC(struct catalogue_place *) added = { 0 };
 	vec_each (entry, &c->entries) {
 		const struct catalogue_block *b = entry->known.block;
 		if (!b || entry->place.bytes > 0)
 			continue;
-		auto_buf struct buf json = { 0 };
-		block_meta_write(b->meta, &json);
+		buf_reset(&meta);
+		meta_record_write(b->meta, &meta);
 		entry->place = catalogue_file_add(c->file, &(struct catalogue_record){
 								   .ulid = entry->ulid,
 								   .has_tombstones = b->has_tombstones,
 								   .index_bytes = b->index_bytes,
 								   .segment_bytes = b->segment_bytes,
 								   .n_segments = b->n_segments,
-								   .meta_json = json.data,
-								   .meta_json_bytes = json.len,
+								   .meta = meta.data,
+								   .meta_bytes = meta.len,
 							   });
 		vec_push(&added, &entry->place);
 	}

@@ -51,8 +51,8 @@ static bool parse_payload(const uint8_t *p, size_t n, struct catalogue_record *o
 	out->segment_bytes = xmalloc((segments + 1) * sizeof *out->segment_bytes);
 	for (unsigned i = 0; i < out->n_segments; i++)
 		out->segment_bytes[i] = dec_uvarint(&d);
-	out->meta_json = d.p;
-	out->meta_json_bytes = dec_left(&d);
+	out->meta = d.p;
+	out->meta_bytes = dec_left(&d);
 	return !d.err;
 }
 
@@ -190,7 +190,7 @@ struct catalogue_place catalogue_file_add(struct catalogue_file *f, const struct
 	buf_add_uvarint(b, record->n_segments);
 	for (unsigned i = 0; i < record->n_segments; i++)
 		buf_add_uvarint(b, record->segment_bytes[i]);
-	buf_add(b, record->meta_json, record->meta_json_bytes);
+	buf_add(b, record->meta, record->meta_bytes);
 
 	size_t end = b->len, len = end - start - FRAME_BYTES;
 	uint32_t crc = crc32c(0, b->data + start + FRAME_BYTES, len);

@@ -2,12 +2,12 @@
 /*
  * The file in which a catalogue keeps what it knows of each block. Records are only ever appended:
  *
- *	"TFSCAT", 0, 1                                                  8 bytes at the start
- *	┌──────────────┬──────────────┬──────────────────────────────┐
- *	│ len <4b, be> │ CRC32C <4b>  │ payload <len>                │   the checksum covers the payload
- *	└──────────────┴──────────────┴──────────────────────────────┘
- *	payload: ULID <16b>, flags <1b>, index bytes <uvarint>, segments <uvarint>, bytes of each <uvarint>,
- *meta.json
+ *	"TFSCAT", 0, 1                                  8 bytes at the start
+ *	┌──────────────┬──────────────┬───────────────┐
+ *	│ len <4b, be> │ CRC32C <4b>  │ payload <len> │ the checksum covers the payload
+ *	└──────────────┴──────────────┴───────────────┘
+ *	payload: ULID <16b>, flags <1b>, bytes of index <uvarint>, number of segments <uvarint>,
+ *	bytes of each <uvarint>, meta record (store/meta_record.h)
  *
  * It is a cache: what a crash tore off, and what was written after that, is fetched from the bucket again.
  */
@@ -35,8 +35,8 @@ struct catalogue_record {
 	uint64_t index_bytes;
 	uint64_t *segment_bytes;
 	unsigned n_segments;
-	const void *meta_json;
-	size_t meta_json_bytes;
+	const void *meta; /* as meta_record_write makes it */
+	size_t meta_bytes;
 };
 
 struct catalogue_file;
