@@ -11,7 +11,7 @@
 
 #define MINUTE      60000
 #define RESTART_MS  (5 * 60 * MINUTE)
-#define FOREVER_MS  (40000ll * 24 * 60 * MINUTE)
+#define LONG_MS     (100ll * 24 * 60 * MINUTE)
 #define POD_LEAST   70  /* minutes */
 #define POD_SPREAD  120 /* minutes */
 #define POD_GAP     3   /* minutes */
@@ -217,8 +217,8 @@ static void machine(struct place *p, unsigned n)
 	p->target = fleet_key(p->options->seed, p->cluster, instance);
 	p->from = 0;
 	p->to = INT64_MAX;
-	p->restart_ms = n % 5 == 3 ? RESTART_MS : FOREVER_MS;
-	p->restart_at_ms = n % 5 == 3 ? (int64_t)(fleet_uniform(fleet_mix(p->target)) * RESTART_MS) : 0;
+	p->restart_ms = n % 5 == 3 ? RESTART_MS : LONG_MS;
+	p->restart_at_ms = (int64_t)(fleet_uniform(fleet_mix(p->target)) * (double)p->restart_ms);
 	up(p, 125);
 	constant(p, "node_uname_info", info, 1);
 	add(p, "node_boot_time_seconds", "", FLEET_START_TIME);
@@ -295,7 +295,7 @@ void fleet_at(const struct fleet_options *o, const char *cluster, int64_t from, 
 	p.target = fleet_key(o->seed, cluster, "kube-state-metrics:8080");
 	p.from = 0;
 	p.to = INT64_MAX;
-	p.restart_ms = FOREVER_MS;
+	p.restart_ms = LONG_MS;
 	up(&p, 4.0 * o->instances);
 }
 

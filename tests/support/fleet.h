@@ -4,9 +4,9 @@
  * are functions of (seed, cluster, series, time) alone, so any two that look at the same time see the same,
  * and ranges made one by one continue each other.
  *
- * Machines ("node-000:9100") stay; every fifth restarts every 5 hours, and its counters with it. Pods live
- * for 70 to 190 minutes, then, after up to 3 minutes of nothing, another one with another name takes the
- * place.
+ * Machines ("node-000:9100") stay; every fifth restarts every 5 hours, the others every 100 days, and their
+ * counters with them. Pods live for 70 to 190 minutes, then, after up to 3 minutes of nothing, another one
+ * with another name takes the place.
  */
 #ifndef TESTS_FLEET_H
 #define TESTS_FLEET_H
