@@ -2,14 +2,13 @@
 /*
  * The merge of a window's indexes:
  *
- *	symbols		all tables and the external labels' strings are merged into the output's table
- *(symbol_merge) each source	stream -> labels edited (label_edit) -> order restored (series_order):
- *index_source series		k-way merge by labels; the chunks of equal label sets are planned together
- *(layout) each chunk	passed through: its segment gets a number at its first use; a slot: the slot map
- *places it
+ *	symbols		all tables and the external labels' strings become the output's table (symbol_merge)
+ *	each source	stream -> labels edited (label_edit) -> order restored (series_order): index_source
+ *	series		k-way merge by labels; the chunks of equal label sets are planned together (layout)
+ *	each chunk	passed through: its segment gets a number at its first use; a slot: the slot map places it
  *
  * Sources whose series must be sorted are read to their end before the first series comes out of them; the
- *others are streamed in step.
+ * others are streamed in step.
  */
 #include "dedup/index_merge.h"
 
@@ -45,9 +44,12 @@ struct merge {
 	struct index_source **sources;
 	const struct series_record **current;
 	struct kway kway;
+	bool has_identities; /* some source has series with a replica label of their own */
 
 	/* The series at hand. */
-	VEC(uint32_t) labels;
+	const uint32_t *labels; /* of the first source that has it, or in kept_labels */
+	uint32_t n_labels;
+	VEC(uint32_t) kept_labels;
 	VEC(struct layout_input) chunks;
 	VEC(uint32_t) identity;
 	VEC(struct member) members;
@@ -80,7 +82,7 @@ static void merge_fini(struct merge *m)
 	free(m->current);
 	symbol_maps_free(m->maps);
 	kway_fini(&m->kway);
-	vec_fini(&m->labels);
+	vec_fini(&m->kept_labels);
 	vec_fini(&m->chunks);
 	vec_fini(&m->identity);
 	vec_fini(&m->members);
@@ -157,16 +159,16 @@ static int merge_symbols(struct merge *m, struct symbol_name **out, struct err *
 static void make_edits(struct merge *m, const struct symbol_name *names)
 {
 	uint32_t n_replica = (uint32_t)m->settings->n_replica_labels;
-	const struct symbol_name *external = names + n_replica;
+	size_t at = n_replica;
 	for (size_t i = 0; i < m->n; i++) {
 		struct label_edit *edit = &m->edits[i];
 		label_edit_init(edit, symbol_maps_of(m->maps, i), n_replica);
 		vec_each (l, external_labels(m, i)) {
 			if (is_set(m, l))
-				label_edit_set(edit, external[0].number, external[1].number);
+				label_edit_set(edit, names[at].number, names[at + 1].number);
 			else
-				label_edit_drop(edit, external[0].number);
-			external += 2;
+				label_edit_drop(edit, names[at].number);
+			at += 2;
 		}
 		/* A replica label among the external ones overwrites the series' own, which then tells
 		 * nothing. */
@@ -175,6 +177,7 @@ static void make_edits(struct merge *m, const struct symbol_name *names)
 				label_edit_take(edit, names[k].number, k);
 		}
 		label_edit_ready(edit);
+		m->has_identities |= edit->n_identity > 0;
 	}
 }
 
@@ -191,6 +194,15 @@ static int next_series(struct merge *m, unsigned i, struct err *e)
 	if (r < 0 && !index_source_disk_failed(m->sources[i]))
 		return blame(m, i, r, e);
 	return r;
+}
+
+/* Brings a source that was taken out to its next series and back in. */
+static int advance(struct merge *m, unsigned i, struct err *e)
+{
+	int r = next_series(m, i, e);
+	if (r > 0)
+		kway_put(&m->kway, i, cmp_current, m->current);
+	return r < 0 ? r : 0;
 }
 
 static int open_sources(struct merge *m, struct err *e)
@@ -210,54 +222,56 @@ static int open_sources(struct merge *m, struct err *e)
 			m->segments[i][k] = SEGMENT_NONE;
 		m->sources[i] = index_source_new(&m->inputs[i], (uint16_t)i, m->streams[i], &m->edits[i],
 			m->dir, SORTED_KEEP_BYTES / sorted);
-		r = next_series(m, i, e);
+		r = advance(m, i, e);
 		if (r < 0)
 			return r;
-		if (r > 0)
-			kway_put(&m->kway, i, cmp_current, m->current);
 	}
 	return 0;
 }
 
-/* Adds what source i has of the series at hand; several records where replica labels stood in the series
- * themselves. */
-static int gather_from(struct merge *m, unsigned i, struct err *e)
+static int add_record(struct merge *m, unsigned i, struct err *e)
 {
-	for (;;) {
-		const struct series_record *rec = m->current[i];
-		if (m->chunks.len + rec->n_chunks > INDEX_SOURCE_MAX_CHUNKS)
-			return blame(m, i,
-				err_set(e, -EBADMSG, "a merged series would have more than %u source chunks",
-					INDEX_SOURCE_MAX_CHUNKS),
-				e);
+	const struct series_record *record = m->current[i];
+	size_t n = record->n_chunks, n_words = record->n_identity;
+	if (m->chunks.len + n > INDEX_SOURCE_MAX_CHUNKS)
+		return blame(m, i,
+			err_set(e, -EBADMSG, "a merged series would have more than %u source chunks",
+				INDEX_SOURCE_MAX_CHUNKS),
+			e);
+	if (m->has_identities) {
 		vec_push(&m->members, (struct member){
 					      .first_chunk = m->chunks.len,
-					      .n_chunks = rec->n_chunks,
+					      .n_chunks = n,
 					      .first_word = m->identity.len,
-					      .n_words = rec->n_identity,
+					      .n_words = n_words,
 					      .replica = m->inputs[i].source.replica,
 				      });
-		if (rec->n_identity) {
-			vec_reserve(&m->identity, m->identity.len + rec->n_identity);
-			memcpy(m->identity.data + m->identity.len, series_record_identity(rec),
-				rec->n_identity * sizeof(uint32_t));
-			m->identity.len += rec->n_identity;
-		}
-		vec_reserve(&m->chunks, m->chunks.len + rec->n_chunks);
-		memcpy(m->chunks.data + m->chunks.len, series_record_chunks(rec),
-			rec->n_chunks * sizeof(struct layout_input));
-		m->chunks.len += rec->n_chunks;
+		vec_reserve(&m->identity, m->identity.len + n_words);
+		if (n_words)
+			memcpy(m->identity.data + m->identity.len, series_record_identity(record),
+				n_words * sizeof(uint32_t));
+		m->identity.len += n_words;
+	}
+	vec_reserve(&m->chunks, m->chunks.len + n);
+	memcpy(m->chunks.data + m->chunks.len, series_record_chunks(record), n * sizeof(struct layout_input));
+	m->chunks.len += n;
+	return 0;
+}
 
-		int r = next_series(m, i, e);
+/* Adds all that source i has of the series at hand: replica labels may have told several series of its apart. */
+static int add_records(struct merge *m, unsigned i, struct err *e)
+{
+	const struct series_record *record;
+	do {
+		int r = add_record(m, i, e);
+		if (r == 0)
+			r = next_series(m, i, e);
 		if (r <= 0)
 			return r;
-		rec = m->current[i];
-		if (!m->edits[i].may_reorder || series_labels_cmp(rec->words, rec->n_labels, m->labels.data,
-							(uint32_t)(m->labels.len / 2)) != 0) {
-			kway_put(&m->kway, i, cmp_current, m->current);
-			return 0;
-		}
-	}
+		record = m->current[i];
+	} while (series_labels_cmp(record->words, record->n_labels, m->labels, m->n_labels) == 0);
+	kway_put(&m->kway, i, cmp_current, m->current);
+	return 0;
 }
 
 static int cmp_members(const void *pa, const void *pb, void *arg)
@@ -329,6 +343,15 @@ static uint64_t place_passed(struct merge *m, const struct planned_chunk *c)
 	return (uint64_t)number << 32 | chunk_ref_offset(c->ref);
 }
 
+static bool has_two_replicas(const struct slot *slot)
+{
+	for (uint32_t i = 1; i < slot->n_sources && slot->sources[i].role == SLOT_MEMBER; i++) {
+		if (slot->sources[i].rank != slot->sources[0].rank)
+			return true;
+	}
+	return false;
+}
+
 /* Plans and writes the series that was gathered. */
 static int write_series(struct merge *m, struct err *e)
 {
@@ -349,7 +372,7 @@ static int write_series(struct merge *m, struct err *e)
 			continue;
 		}
 		has_slot = true;
-		is_merged |= c->slot.n_sources && c->slot.sources[c->slot.n_sources - 1].rank > 0;
+		is_merged |= has_two_replicas(&c->slot);
 		int r = place_slot(m, &c->slot, &meta->ref, e);
 		if (r < 0)
 			return r;
@@ -358,23 +381,42 @@ static int write_series(struct merge *m, struct err *e)
 	result->merged_series += is_merged;
 	result->passed_series += !has_slot;
 	result->chunks += n;
-	return index_writer_series(m->writer, m->labels.data, (uint32_t)(m->labels.len / 2), m->planned.data,
-		(uint32_t)n, NULL, e);
+	return index_writer_series(m->writer, m->labels, m->n_labels, m->planned.data, (uint32_t)n, NULL, e);
+}
+
+/* Merges the series that the sources in the group are at, and moves them on. */
+static int merge_group(struct merge *m, struct err *e)
+{
+	const uint16_t *group = m->kway.group;
+	const struct series_record *first = m->current[group[0]];
+	m->labels = first->words;
+	m->n_labels = first->n_labels;
+	m->chunks.len = m->identity.len = m->members.len = 0;
+	/* A record is gone once its source moves on: those that must do so to tell all they have need a copy. */
+	if (m->edits[group[0]].may_reorder) {
+		size_t words = 2 * (size_t)first->n_labels;
+		vec_reserve(&m->kept_labels, words);
+		memcpy(m->kept_labels.data, first->words, words * sizeof(uint32_t));
+		m->labels = m->kept_labels.data;
+	}
+	int r = 0;
+	for (size_t g = 0; r == 0 && g < m->kway.n_group; g++) {
+		bool may_repeat = m->edits[group[g]].may_reorder;
+		r = may_repeat ? add_records(m, group[g], e) : add_record(m, group[g], e);
+	}
+	if (r == 0)
+		r = write_series(m, e);
+	for (size_t g = 0; r == 0 && g < m->kway.n_group; g++) {
+		if (!m->edits[group[g]].may_reorder)
+			r = advance(m, group[g], e);
+	}
+	return r;
 }
 
 static int merge_series(struct merge *m, struct err *e)
 {
 	while (kway_take(&m->kway, cmp_current, m->current)) {
-		const struct series_record *first = m->current[m->kway.group[0]];
-		m->labels.len = 2 * (size_t)first->n_labels;
-		vec_reserve(&m->labels, m->labels.len);
-		memcpy(m->labels.data, first->words, m->labels.len * sizeof(uint32_t));
-		m->chunks.len = m->identity.len = m->members.len = 0;
-		int r = 0;
-		for (size_t g = 0; r == 0 && g < m->kway.n_group; g++)
-			r = gather_from(m, m->kway.group[g], e);
-		if (r == 0)
-			r = write_series(m, e);
+		int r = merge_group(m, e);
 		if (r < 0)
 			return r;
 	}

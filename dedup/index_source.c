@@ -29,7 +29,7 @@ struct index_source {
 	bool any;             /* one was */
 	bool ended;
 	bool disk_failed;
-	uint16_t number;
+	uint16_t number, replica;
 	uint64_t series;
 	uint64_t open_ref;    /* the last chunk seen, whose frame's length is still to be told */
 	uint32_t *open_frame; /* and where it goes; NULL: nowhere */
@@ -44,6 +44,7 @@ struct index_source *index_source_new(const struct index_merge_input *in, uint16
 	s->stream = stream;
 	s->edit = edit;
 	s->number = number;
+	s->replica = (uint16_t)in->source.replica;
 	s->order = series_order_new(dir, edit->may_reorder, keep_bytes);
 	return s;
 }
@@ -67,61 +68,75 @@ uint64_t index_source_series(const struct index_source *s)
 	return s->series;
 }
 
-/* `next` is the chunk that follows in the index; NULL: none. */
-static uint32_t frame_bytes(const struct index_source *s, uint64_t ref, const uint64_t *next)
+/* From the chunk to what follows it in its segment, at `end`. */
+static uint32_t frame_bytes(uint64_t ref, uint64_t end)
 {
-	uint32_t segment = chunk_ref_segment(ref);
-	int64_t end = next && chunk_ref_segment(*next) == segment ? (int64_t)chunk_ref_offset(*next)
-								  : (int64_t)s->block->segment_bytes[segment];
-	int64_t distance = end - (int64_t)chunk_ref_offset(ref);
-	return distance > 0 && distance <= FRAME_MOST_BYTES ? (uint32_t)distance : FRAME_GUESS_BYTES;
+	uint64_t distance = end - chunk_ref_offset(ref);
+	return distance - 1 < FRAME_MOST_BYTES ? (uint32_t)distance : FRAME_GUESS_BYTES;
 }
 
+/* `next`: the chunk that follows the last one seen; NULL: none. */
 static void settle_open_frame(struct index_source *s, const uint64_t *next)
 {
-	if (s->open_frame)
-		*s->open_frame = frame_bytes(s, s->open_ref, next);
+	if (!s->open_frame)
+		return;
+	uint32_t segment = chunk_ref_segment(s->open_ref);
+	*s->open_frame = frame_bytes(s->open_ref, next && chunk_ref_segment(*next) == segment
+							  ? chunk_ref_offset(*next)
+							  : s->block->segment_bytes[segment]);
 	s->open_frame = NULL;
 }
 
-static int check_refs(const struct index_source *s, const struct index_series *in, struct err *e)
+static int check_ref(const struct index_source *s, const struct index_series *in, uint64_t ref, struct err *e)
 {
-	for (uint32_t i = 0; i < in->n_chunks; i++) {
-		uint64_t ref = in->chunks[i].ref;
-		uint32_t segment = chunk_ref_segment(ref), offset = chunk_ref_offset(ref);
-		if (segment >= s->block->n_segments || offset < SEGMENT_HEADER_BYTES ||
-			offset >= s->block->segment_bytes[segment])
-			return err_set(e, -EBADMSG,
-				"series %llu: chunk ref %llu (segment %u, offset %u) is outside the block's "
-				"segments",
-				(unsigned long long)in->ref, (unsigned long long)ref, segment, offset);
-	}
-	return 0;
+	uint32_t segment = chunk_ref_segment(ref), offset = chunk_ref_offset(ref);
+	if (segment < s->block->n_segments && offset >= SEGMENT_HEADER_BYTES &&
+		offset < s->block->segment_bytes[segment])
+		return 0;
+	return err_set(e, -EBADMSG,
+		"series %llu: chunk ref %llu (segment %u, offset %u) is outside the block's segments",
+		(unsigned long long)in->ref, (unsigned long long)ref, segment, offset);
 }
 
-/* Compares with the series before: *common labels at the start are the same. -EBADMSG where the order is
- * wrong. */
+/* Compares with the series before: *common labels at the start are the same. -EBADMSG where the order is wrong. */
 static int compare_with_before(
 	const struct index_source *s, const struct index_series *in, uint32_t *common, struct err *e)
 {
 	const uint32_t *a = s->before.data, *b = in->pairs;
 	uint32_t most = MIN_OF(s->n_before, in->n_labels), i = 0;
-	while (i < most && a[2 * i] == b[2 * i] && a[2 * i + 1] == b[2 * i + 1])
-		i++;
+	for (; i < most; i++) {
+		uint64_t x, y;
+		memcpy(&x, a + 2 * (size_t)i, sizeof x);
+		memcpy(&y, b + 2 * (size_t)i, sizeof y);
+		if (x != y)
+			break;
+	}
 	*common = i;
-	if (!s->any)
-		return 0;
-	bool rises = i == s->n_before
-			     ? in->n_labels > i
-			     : i < in->n_labels && (a[2 * i] != b[2 * i] ? a[2 * i] < b[2 * i]
-									 : a[2 * i + 1] < b[2 * i + 1]);
+	bool rises = !s->any;
+	if (i == s->n_before)
+		rises |= in->n_labels > i;
+	else if (i < in->n_labels)
+		rises |= a[2 * i] != b[2 * i] ? a[2 * i] < b[2 * i] : a[2 * i + 1] < b[2 * i + 1];
 	return rises ? 0
 		     : err_set(e, -EBADMSG, "series %llu does not sort after the one before it",
 			       (unsigned long long)in->ref);
 }
 
-/* The chunks that count, with whatever is known of them. */
-static void add_chunks(struct index_source *s, const struct index_series *in, struct series_record *out)
+/* Whether ranges cover the chunk wholly; *touched: or in part. */
+static bool is_deleted(const struct chunk_meta *c, const struct tombstone *ranges, size_t n, bool *touched)
+{
+	bool is_gone = false;
+	for (size_t i = 0; i < n; i++) {
+		const struct interval *range = &ranges[i].range;
+		is_gone |= range->mint <= c->mint && c->maxt <= range->maxt;
+		*touched |= range->mint <= c->maxt && c->mint <= range->maxt;
+	}
+	return is_gone;
+}
+
+/* The chunks that count. The length of the last one's frame stays open. */
+static int add_chunks(
+	struct index_source *s, const struct index_series *in, struct series_record *out, struct err *e)
 {
 	struct layout_input *to = series_record_chunks(out);
 	const struct tombstone *ranges = NULL;
@@ -130,29 +145,25 @@ static void add_chunks(struct index_source *s, const struct index_series *in, st
 		n_ranges = tombstones_of(s->in->tombstones, in->ref, &ranges);
 	for (uint32_t i = 0; i < in->n_chunks; i++) {
 		const struct chunk_meta *c = &in->chunks[i];
-		bool is_gone = false, is_touched = false;
-		for (size_t k = 0; k < n_ranges; k++) {
-			const struct interval *range = &ranges[k].range;
-			is_gone |= range->mint <= c->mint && c->maxt <= range->maxt;
-			is_touched |= range->mint <= c->maxt && c->mint <= range->maxt;
-		}
-		if (is_gone)
+		int r = check_ref(s, in, c->ref, e);
+		if (r < 0)
+			return r;
+		settle_open_frame(s, &c->ref);
+		bool touched = false;
+		if (n_ranges && is_deleted(c, ranges, n_ranges, &touched))
 			continue;
 		*to = (struct layout_input){
 			.meta = *c,
-			.tombstoned_series = is_touched ? in->ref : 0,
+			.tombstoned_series = touched ? in->ref : 0,
 			.source = s->number,
-			.replica = (uint16_t)s->in->source.replica,
+			.replica = s->replica,
 		};
-		if (i + 1 < in->n_chunks) {
-			to->frame_bytes = frame_bytes(s, c->ref, &in->chunks[i + 1].ref);
-		} else {
-			s->open_ref = c->ref;
-			s->open_frame = &to->frame_bytes;
-		}
+		s->open_ref = c->ref;
+		s->open_frame = &to->frame_bytes;
 		to++;
 	}
 	out->n_chunks = (uint32_t)(to - series_record_chunks(out));
+	return 0;
 }
 
 static void remember(struct index_source *s, const struct index_series *in)
@@ -169,11 +180,10 @@ static void remember(struct index_source *s, const struct index_series *in)
 static int take_series(struct index_source *s, const struct index_series *in, struct err *e)
 {
 	uint32_t common = 0;
-	int r = check_refs(s, in, e);
-	if (r == 0)
-		r = compare_with_before(s, in, &common, e);
+	int r = compare_with_before(s, in, &common, e);
 	if (r < 0)
 		return r;
+	/* Before the slot: a full sort buffer is written out there. */
 	settle_open_frame(s, &in->chunks[0].ref);
 
 	size_t bytes =
@@ -196,7 +206,9 @@ static int take_series(struct index_source *s, const struct index_series *in, st
 	out->n_identity = s->edit->n_identity;
 	if (out->n_identity)
 		memcpy(out->words + 2 * (size_t)out->n_labels, taken, out->n_identity * sizeof *taken);
-	add_chunks(s, in, out);
+	r = add_chunks(s, in, out, e);
+	if (r < 0)
+		return r;
 	if (out->n_labels == 0 || out->n_chunks == 0) {
 		s->open_frame = NULL;
 		return 0;

@@ -42,11 +42,12 @@ void label_edit_ready(struct label_edit *l)
 	bool takes = false;
 	size_t kept = 0;
 	vec_each (rule, &l->rules) {
-		bool occurs = symbol_map_find(&l->map, rule->name) != SYMBOL_NONE;
-		if (!occurs && rule->kind != LABEL_SET)
+		rule->before = symbol_map_before(&l->map, rule->name);
+		rule->occurs = symbol_map_find(&l->map, rule->name) != SYMBOL_NONE;
+		if (!rule->occurs && rule->kind != LABEL_SET)
 			continue;
 		l->n_set += rule->kind == LABEL_SET;
-		l->may_reorder |= occurs;
+		l->may_reorder |= rule->occurs;
 		takes |= rule->kind == LABEL_TAKE;
 		l->rules.data[kept++] = *rule;
 	}
@@ -56,41 +57,34 @@ void label_edit_ready(struct label_edit *l)
 	vec_sort(&l->rules, cmp_rules);
 }
 
-static uint32_t *put(uint32_t *out, uint32_t name, uint32_t value)
-{
-	out[0] = name;
-	out[1] = value;
-	return out + 2;
-}
-
 bool label_edit_apply(const struct label_edit *l, const uint32_t *pairs, uint32_t n_labels, uint32_t *out,
 	uint32_t *n_out, uint32_t *identity)
 {
-	const uint32_t *map = l->map.merged, *start = out;
-	const struct label_rule *rule = l->rules.data, *end = rule ? rule + l->rules.len : rule;
+	const uint32_t *map = l->map.merged, *start = out, *end = pairs + 2 * (size_t)n_labels;
 	bool touched = false;
 	for (uint32_t w = 0; w < l->n_identity; w++)
 		identity[w] = 0;
-	for (uint32_t i = 0; i < n_labels; i++) {
-		uint32_t name = map[pairs[2 * i]], value = map[pairs[2 * i + 1]];
-		for (; rule < end && rule->name < name; rule++) {
-			if (rule->kind == LABEL_SET)
-				out = put(out, rule->name, rule->value);
+	for (size_t i = 0; i < l->rules.len; i++) {
+		const struct label_rule *rule = &l->rules.data[i];
+		for (; pairs < end && pairs[0] < rule->before; pairs += 2, out += 2) {
+			out[0] = map[pairs[0]];
+			out[1] = map[pairs[1]];
 		}
-		if (rule == end || rule->name != name) {
-			out = put(out, name, value);
-			continue;
+		if (rule->kind == LABEL_SET) {
+			out[0] = rule->name;
+			out[1] = rule->value;
+			out += 2;
 		}
-		touched = true;
-		if (rule->kind == LABEL_SET)
-			out = put(out, name, rule->value);
-		else if (rule->kind == LABEL_TAKE)
-			identity[rule->word] = value + 1;
-		rule++;
+		if (rule->occurs && pairs < end && pairs[0] == rule->before) {
+			touched = true;
+			if (rule->kind == LABEL_TAKE)
+				identity[rule->word] = map[pairs[1]] + 1;
+			pairs += 2;
+		}
 	}
-	for (; rule < end; rule++) {
-		if (rule->kind == LABEL_SET)
-			out = put(out, rule->name, rule->value);
+	for (; pairs < end; pairs += 2, out += 2) {
+		out[0] = map[pairs[0]];
+		out[1] = map[pairs[1]];
 	}
 	*n_out = (uint32_t)((out - start) / 2);
 	return touched;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What happens to the labels of one block's series: symbol numbers become merged ones, external labels are
- *set (they overwrite), replica labels are taken away and remembered.
+ * set (they overwrite), replica labels are taken away and remembered.
  *
  *	label_edit_init(&edit, map, n_replica_labels);
  *	label_edit_set(&edit, cluster, eu);
@@ -18,7 +18,9 @@ struct label_rule {
 	uint32_t name; /* merged numbers */
 	uint32_t value;
 	enum { LABEL_SET, LABEL_DROP, LABEL_TAKE } kind;
-	uint32_t word; /* LABEL_TAKE */
+	uint32_t word;   /* LABEL_TAKE */
+	uint32_t before; /* the source's symbols below this number sort before the name */
+	bool occurs;     /* the name is the source's symbol number `before` */
 };
 
 struct label_edit {

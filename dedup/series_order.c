@@ -3,27 +3,27 @@
  * The order of series after their labels were edited.
  *
  * Where all series of a block gain the same labels E and lose none, the order changes only between a series
- *and those it is a proper prefix of. Let A < B by their original labels, A' and B' be the edited ones.
+ * and those it is a proper prefix of. Let A < B by their original labels, A' and B' be the edited ones.
  *
  *  - A is no prefix of B: they differ first at some label, a in A and b in B. What E puts before a and b is
- *the same in both. If a and b have the same name, they still meet, and a < b decides. If a has the lesser
- *name, then at that place stands a in A' and b or a label of E with a name greater than a's in B'. A' < B'
- *either way.
+ * the same in both. If a and b have the same name, they still meet, and a < b decides. If a has the lesser
+ * name, then at that place stands a in A' and b or a label of E with a name greater than a's in B'. A' < B'
+ * either way.
  *  - A is a prefix of B, b being B's next label: at b's place in B' stands in A' the first label of E with a
- *greater name than b's, and B' < A'; or nothing, and A' < B'. So B' < A' iff E's greatest name is greater
- *than b's.
+ * greater name than b's, and B' < A'; or nothing, and A' < B'. So B' < A' iff E's greatest name is greater
+ * than b's.
  *
  * The series that A is a prefix of follow A at once, and the names of the labels b never fall among them. So
- *A may go out before B as soon as B is no extension of A, or A' < B': then that holds for all that follow B,
- *too. What is held back before B are prefixes of B, hence of each other, in a stack whose edited labels fall
- *from bottom to top: each was held because the next one's are less. What B sets free are the topmost ones:
+ * A may go out before B as soon as B is no extension of A, or A' < B': then that holds for all that follow B,
+ * too. What is held back before B are prefixes of B, hence of each other, in a stack whose edited labels fall
+ * from bottom to top: each was held because the next one's are less. What B sets free are the topmost ones:
  *
  *	held:	P1 < P2 < ... < Pn	originals, each a proper prefix of the next
  *		P1' > P2' > ... > Pn'	edited
  *
  * popped from the top they come in the order of their edited labels, and before all that stay. The depth is
- *at most the number of labels a series has. Neighbouring series tell how much they have in common, and the
- *stack's members are prefixes of each other, so no original labels have to be kept.
+ * at most the number of labels a series has. Neighbouring series tell how much they have in common, and the
+ * stack's members are prefixes of each other, so no original labels have to be kept.
  *
  * Where series lose labels or have some overwritten, any order can result: then they are sorted.
  */

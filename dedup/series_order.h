@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Gives one source's series back in the order of their edited labels. Series go in in the order of their
- *original ones:
+ * original ones:
  *
  *	series_order_slot	room to build the next record in
  *	series_order_push	it is complete, but may still be changed until the next slot

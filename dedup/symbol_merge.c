@@ -195,7 +195,7 @@ int symbol_merge(const char *dir, struct index_stream *const *streams, size_t n,
 	return 0;
 }
 
-uint32_t symbol_map_find(const struct symbol_map *m, uint32_t merged)
+uint32_t symbol_map_before(const struct symbol_map *m, uint32_t merged)
 {
 	uint32_t low = 0, high = m->n;
 	while (low < high) {
@@ -205,7 +205,13 @@ uint32_t symbol_map_find(const struct symbol_map *m, uint32_t merged)
 		else
 			high = mid;
 	}
-	return low < m->n && m->merged[low] == merged ? low : SYMBOL_NONE;
+	return low;
+}
+
+uint32_t symbol_map_find(const struct symbol_map *m, uint32_t merged)
+{
+	uint32_t at = symbol_map_before(m, merged);
+	return at < m->n && m->merged[at] == merged ? at : SYMBOL_NONE;
 }
 
 struct symbol_map symbol_maps_of(const struct symbol_maps *m, size_t source)

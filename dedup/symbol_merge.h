@@ -32,6 +32,9 @@ struct symbol_map {
 	uint32_t n;
 };
 
+/* How many of the source's symbols come before a merged one. */
+uint32_t symbol_map_before(const struct symbol_map *m, uint32_t merged);
+
 /* The source's number of a merged symbol; SYMBOL_NONE: the source doesn't have it. */
 uint32_t symbol_map_find(const struct symbol_map *m, uint32_t merged);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The index merge of two replicas of one cluster: a million series each, ten labels as a Kubernetes cluster
- *has them, four chunks a series, one series in 200 in one replica only. The merge runs in a process of its
- *own, whose peak RSS is printed.
+ * has them, four chunks a series, one series in 200 in one replica only. The merge runs in a process of its
+ * own, whose peak RSS is printed.
  *
  *	bench_index_merge [series] [runs] [in-series]
  *

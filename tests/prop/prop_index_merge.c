@@ -2,8 +2,8 @@
 /*
  * The index merge against a naive model: random small blocks with labels, external labels, replica labels and
  * tombstones are merged, and every series, chunk and slot source of the result is compared with what a few
- *obvious loops over label sets in words say. (What the layout makes of one series' chunks has its own
- *properties.)
+ * obvious loops over label sets in words say. (What the layout makes of one series' chunks has its own
+ * properties.)
  *
  *	PROP_CASES=100000 PROP_SEED=7 prop_index_merge
  */
@@ -290,6 +290,7 @@ static void check_slot(struct slot_map *map, struct slot_cursor *cursor, uint32_
 		CHECK_INT(x->frame_bytes, y->frame_bytes);
 		CHECK_INT(x->source, y->source);
 		CHECK_INT(x->rank, y->rank);
+		CHECK_INT(x->role, y->role);
 	}
 }
 
@@ -331,8 +332,11 @@ static void check_result(
 				check_slot(map, &cursor, segment->segment, chunk_ref_offset(c->ref),
 					&plan[i].slot);
 				has_slot = true;
-				for (uint32_t k = 0; k < plan[i].slot.n_sources; k++)
-					is_merged |= plan[i].slot.sources[k].rank > 0;
+				for (uint32_t k = 0; k < plan[i].slot.n_sources; k++) {
+					const struct slot_source *x = &plan[i].slot.sources[k];
+					is_merged |= x->role == SLOT_MEMBER &&
+						     x->rank != plan[i].slot.sources->rank;
+				}
 				slots++;
 			} else {
 				CHECK_INT(segment->source, plan[i].source);
