@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a block's index (Prometheus' tsdb/docs/format/index.md, versions 1 and 2) from front to back in bounded memory:
+ * Reads a block's index (Prometheus' tsdb/docs/format/index.md, versions 1 to 3) from front to back in bounded memory:
  * first all symbols, then all series. Every checksum on the way is verified. What a merge of indexes needs; nothing here
  * looks anything up.
  */
@@ -27,7 +27,7 @@ uint32_t index_stream_symbol_count(const struct index_stream *s);
 int index_stream_symbol(struct index_stream *s, const char **text, size_t *len, struct err *e);
 
 struct index_series {
-	uint64_t ref;	 /* as postings and tombstones name the series: offset / 16 in version 2 */
+	uint64_t ref; /* as postings and tombstones name the series: offset / 16, in version 1 the offset */
 	uint32_t *pairs; /* 2 * n_labels symbol numbers: name, value, name, value ... */
 	uint32_t n_labels;
 	struct chunk_meta *chunks;
@@ -37,7 +37,7 @@ struct index_series {
 /*
  * The next series, whose arrays are borrowed until the next call; 1, or 0 after the last, or -EBADMSG. All symbols
  * must have been read. Label names strictly rise within a series, symbol numbers are in range, chunks have
- * mint <= maxt and rise by mint: checked. The order of the series is not.
+ * mint <= maxt and never fall by mint: checked. The order of the series is not.
  */
 int index_stream_series(struct index_stream *s, struct index_series *out, struct err *e);
 
