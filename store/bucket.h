@@ -22,9 +22,9 @@ struct bucket;
 #define BUCKET_NAME_MAX 1024 /* bytes of an object's name, as in S3 */
 
 struct object_info {
-	const char
-		*name; /* full name from the bucket's root, borrowed; a "directory" (see list) ends in '/' */
-	uint64_t size; /* bytes; 0 for a directory, and where want_info was false */
+	/* From the bucket's root, borrowed; a "directory" (see list) ends in '/'. */
+	const char *name;
+	uint64_t size;    /* bytes; 0 for a directory, and where want_info was false */
 	int64_t mtime_ms; /* last modification, likewise */
 };
 

@@ -19,6 +19,7 @@
 #include "store/block_look.h"
 #include "store/catalogue_file.h"
 #include "store/meta_record.h"
+#include "store/parallel.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -163,7 +164,6 @@ struct sync {
 	struct catalogue *c;
 	int64_t now_ms;
 	VEC(struct block_look) looks;
-	atomic_size_t next; /* that nobody looks at yet */
 };
 
 static int list_object(void *arg, const struct object_info *o)
@@ -235,16 +235,10 @@ static void align_entries(struct sync *s)
 	c->entries = aligned;
 }
 
-static void *look_at_blocks(void *arg)
+static void look_at_one(void *arg, size_t i)
 {
 	struct sync *s = arg;
-	struct catalogue *c = s->c;
-	for (;;) {
-		size_t i = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
-		if (i >= s->looks.len)
-			return NULL;
-		block_look(c->bucket, &c->entries.data[i].known, &s->looks.data[i]);
-	}
+	block_look(s->c->bucket, &s->c->entries.data[i].known, &s->looks.data[i]);
 }
 
 /* How many looks will ask the bucket something. */
@@ -260,16 +254,10 @@ static size_t count_requests(const struct sync *s)
 	return n;
 }
 
-static void look_in_parallel(struct sync *s)
+static void look_at_all(struct sync *s)
 {
-	pthread_t threads[FLAT_LOOKERS];
-	size_t most = s->c->bucket->flat_listing ? FLAT_LOOKERS : LOCAL_LOOKERS, n = 0;
-	size_t wanted = MIN_OF(most, count_requests(s) / LOOKS_EACH);
-	while (n + 1 < wanted && pthread_create(&threads[n], NULL, look_at_blocks, s) == 0)
-		n++;
-	look_at_blocks(s);
-	while (n > 0)
-		pthread_join(threads[--n], NULL);
+	size_t most = s->c->bucket->flat_listing ? FLAT_LOOKERS : LOCAL_LOOKERS;
+	parallel_each(s->looks.len, MIN_OF(most, count_requests(s) / LOOKS_EACH), look_at_one, s);
 }
 
 /* The local file failing costs the next start some requests, nothing else. */
@@ -479,7 +467,7 @@ int catalogue_sync(struct catalogue *c, int64_t now_ms, struct catalogue_listing
 		metric_add(sync_failures, 1);
 	} else {
 		align_entries(&s);
-		look_in_parallel(&s);
+		look_at_all(&s);
 		remember(&s);
 		for (size_t i = 0; i < s.looks.len; i++)
 			filter_one(&s, &c->entries.data[i], &s.looks.data[i]);

@@ -25,7 +25,7 @@ static const struct {
 		"a \"b\" <c>", NULL, -1 },
 	{ MARK_NO_COMPACT,
 		"{\"id\":\"" ID "\",\"version\":1,\"details\":\"d\",\"no_compact_time\":1600000001,"
-				"\"reason\":\"index-size-exceeding\"}",
+		"\"reason\":\"index-size-exceeding\"}",
 		"d", "index-size-exceeding", 1600000001 },
 	{ MARK_NO_DOWNSAMPLE,
 		"{\"id\":\"" ID "\",\"version\":1,\"no_downsample_time\":1600000002,\"reason\":\"manual\"}",
