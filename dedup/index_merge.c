@@ -170,8 +170,10 @@ static void make_edits(struct merge *m, const struct symbol_name *names)
 				label_edit_drop(edit, names[at].number);
 			at += 2;
 		}
-		/* A replica label among the external ones overwrites the series' own, which then tells
-		 * nothing. */
+		/*
+		 * A replica label among the external ones overwrites the series' own, which then tells
+		 * nothing.
+		 */
 		for (uint32_t k = 0; k < n_replica; k++) {
 			if (!labels_get(external_labels(m, i), names[k].text))
 				label_edit_take(edit, names[k].number, k);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One block's index as the merge wants it: series with edited labels in the order of these, and the chunks
- * that count. */
+/*
+ * One block's index as the merge wants it: series with edited labels in the order of these, and the chunks
+ * that count.
+ */
 #ifndef DEDUP_INDEX_SOURCE_H
 #define DEDUP_INDEX_SOURCE_H
 
@@ -11,8 +13,10 @@
 
 struct index_source;
 
-/* The merge is refused where one merged series has more chunks: nothing else bounds the memory for one
- * series. */
+/*
+ * The merge is refused where one merged series has more chunks: nothing else bounds the memory for one
+ * series.
+ */
 #define INDEX_SOURCE_MAX_CHUNKS (4u << 20)
 
 /*

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that have no name: what doesn't fit into memory while blocks are merged. They vanish with their
- * descriptor. */
+/*
+ * Files that have no name: what doesn't fit into memory while blocks are merged. They vanish with their
+ * descriptor.
+ */
 #ifndef DEDUP_SCRATCH_FILE_H
 #define DEDUP_SCRATCH_FILE_H
 

@@ -16,8 +16,10 @@
 
 struct series_order;
 
-/* How much may be held back of series that are prefixes of each other; series_order_slot gives -E2BIG past
- * it. */
+/*
+ * How much may be held back of series that are prefixes of each other; series_order_slot gives -E2BIG past
+ * it.
+ */
 #define SERIES_ORDER_MAX_HELD_BYTES (64u << 20)
 
 /*

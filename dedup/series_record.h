@@ -37,8 +37,10 @@ static inline struct layout_input *series_record_chunks(const struct series_reco
 	return (struct layout_input *)((char *)r + series_record_bytes(r->n_labels, r->n_identity, 0));
 }
 
-/* Prometheus' order of label sets: label by label, name before value; a prefix is less. Numbers rise as texts
- * do. */
+/*
+ * Prometheus' order of label sets: label by label, name before value; a prefix is less. Numbers rise as texts
+ * do.
+ */
 static inline int series_labels_cmp(const uint32_t *a, uint32_t n_a, const uint32_t *b, uint32_t n_b)
 {
 	size_t words = 2 * (size_t)MIN_OF(n_a, n_b);

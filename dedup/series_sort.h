@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sorts any number of series records by labels in bounded memory; what doesn't fit goes through a scratch
- * file. */
+/*
+ * Sorts any number of series records by labels in bounded memory; what doesn't fit goes through a scratch
+ * file.
+ */
 #ifndef DEDUP_SERIES_SORT_H
 #define DEDUP_SERIES_SORT_H
 
@@ -8,8 +10,10 @@
 
 struct series_sort;
 
-/* `sort_bytes` of records are sorted at a time; at most `keep_bytes` of them stay in memory after the input's
- * end. */
+/*
+ * `sort_bytes` of records are sorted at a time; at most `keep_bytes` of them stay in memory after the input's
+ * end.
+ */
 struct series_sort *series_sort_new(const char *dir, size_t sort_bytes, size_t keep_bytes);
 void series_sort_free(struct series_sort *s); /* NULL is fine */
 

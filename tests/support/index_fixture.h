@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks for tests of what reads indexes: written as labels in words, used as index files. There are no chunk
- * bytes. */
+/*
+ * Blocks for tests of what reads indexes: written as labels in words, used as index files. There are no chunk
+ * bytes.
+ */
 #ifndef TESTS_INDEX_FIXTURE_H
 #define TESTS_INDEX_FIXTURE_H
 
