@@ -45,6 +45,8 @@ struct loop {
 	pthread_cond_t changed;
 	unsigned threads, idle;
 	struct worker *workers; /* those that exist, to be woken at the end */
+	struct worker
+		*ended; /* the last that ended, to be joined: libfuse has something to free at its very end */
 };
 
 static void on_wake(int sig)
@@ -53,6 +55,13 @@ static void on_wake(int sig)
 }
 
 static int start_worker_locked(struct loop *l);
+
+static void join(struct worker *w)
+{
+	if (w)
+		pthread_join(w->thread, NULL);
+	free(w);
+}
 
 static void *serve(void *arg)
 {
@@ -93,11 +102,13 @@ static void *serve(void *arg)
 	struct worker **at = &l->workers;
 	while (!pthread_equal((*at)->thread, pthread_self()))
 		at = &(*at)->next;
-	struct worker *me = *at;
+	struct worker *me = *at, *before = l->ended;
 	*at = me->next;
-	free(me);
+	l->ended = me;
 	pthread_cond_broadcast(&l->changed);
 	pthread_mutex_unlock(&l->lock);
+	/* Each joins the one before it, so that there is never more than one left. */
+	join(before);
 	return NULL;
 }
 
@@ -110,7 +121,6 @@ static int start_worker_locked(struct loop *l)
 	pthread_attr_t attr;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	struct worker *w = xcalloc(1, sizeof *w);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int r = pthread_create(&w->thread, &attr, serve, l);
@@ -201,6 +211,7 @@ void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
+	join(l->ended);
 	pthread_cond_destroy(&l->changed);
 	pthread_mutex_destroy(&l->lock);
 	free(l);

@@ -22,6 +22,7 @@
 #include "lib/base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -322,6 +323,23 @@ static void close_node(void *arg, uint64_t id, unsigned count)
 		ops->closed(fs, id);
 }
 
+/*
+ * libfuse frees what it knows of a mount only by unmounting it, which it does by path unless its descriptor says that the
+ * connection is dead. The path may be somebody else's by now; so the descriptor becomes one that looks dead, which also
+ * ends a connection that still lives.
+ */
+static void end_session(struct fuse_session *se)
+{
+	int fd = fuse_session_fd(se), ends[2];
+	if (fd >= 0 && pipe2(ends, O_CLOEXEC) == 0) {
+		dup2(ends[1], fd);
+		close(ends[0]);
+		close(ends[1]);
+		fuse_session_unmount(se);
+	}
+	fuse_session_destroy(se);
+}
+
 void fs_mount_free(struct fs *fs)
 {
 	if (!fs)
@@ -330,7 +348,7 @@ void fs_mount_free(struct fs *fs)
 	invalidate_stop(fs->invalidate);
 	loop_free(fs->loop);
 	if (fs->session)
-		fuse_session_destroy(fs->session);
+		end_session(fs->session);
 	/* What the kernel closes no more. */
 	if (fs->upper && fs->blocks && fs->whiteouts)
 		open_count_each(fs->opens, close_node, fs);

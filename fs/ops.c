@@ -386,8 +386,10 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t 
 {
 	auto_buf struct buf value = { 0 };
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	reply_xattr(
-		req, ops->getxattr ? ops->getxattr(fs_of(req), id, name, &value) : -EOPNOTSUPP, &value, room);
+	int r = -EOPNOTSUPP;
+	if (ops->getxattr && !is_unsupported(name))
+		r = ops->getxattr(fs_of(req), id, name, &value);
+	reply_xattr(req, r, &value, room);
 }
 
 static void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t room)
