@@ -21,8 +21,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define HOUR_MS   3600000
 #define MINUTE_MS 60000
@@ -123,7 +125,7 @@ struct observer {
 	const char *replica; /* NULL: the truth */
 	unsigned number;     /* of the replica */
 	struct labels external;
-	char *dir; /* where its blocks go */
+	const char *dir; /* where its blocks go */
 	struct {
 		uint64_t samples, series, blocks;
 	} made;
@@ -383,34 +385,65 @@ static void report(const struct observer *o, uint64_t *samples)
 		o->made.blocks, o->made.series, o->made.samples);
 }
 
-static int make_bucket(const struct options *opt, const char *bucket, uint64_t *samples, struct err *e)
+/* What threads take from: one job an observer. */
+struct work {
+	struct observer *jobs;
+	size_t n;
+	_Atomic size_t next;
+	_Atomic int failed;
+	struct err e; /* of the one that failed first */
+};
+
+static void *work(void *arg)
 {
-	int r = 0;
-	for (size_t c = 0; c < opt->clusters.len && r == 0; c++)
-		for (size_t k = 0; k < opt->replicas.len && r == 0; k++) {
-			struct observer o = { .options = opt,
+	struct work *w = arg;
+	for (size_t i; (i = w->next++) < w->n && !w->failed;) {
+		struct err e;
+		int r = observe(&w->jobs[i], &e), none = 0;
+		if (r < 0 && atomic_compare_exchange_strong(&w->failed, &none, r))
+			w->e = e;
+	}
+	return NULL;
+}
+
+static int run(struct work *w, struct err *e)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t n = MIN_OF(w->n, (size_t)MAX_OF(processors, 1));
+	auto_free pthread_t *threads = xcalloc(n, sizeof *threads);
+	size_t started = 1; /* this one works too */
+	while (started < n && pthread_create(&threads[started], NULL, work, w) == 0)
+		started++;
+	work(w);
+	while (--started)
+		pthread_join(threads[started], NULL);
+	return w->failed ? err_set(e, w->failed, "%s", w->e.msg) : 0;
+}
+
+static int observe_all(
+	const struct options *opt, const char *bucket, const char *truth, uint64_t *samples, struct err *e)
+{
+	struct work w = { .jobs = xcalloc(opt->clusters.len * opt->replicas.len + 1, sizeof *w.jobs) };
+	for (size_t c = 0; c < opt->clusters.len; c++)
+		for (size_t k = 0; k < opt->replicas.len; k++) {
+			struct observer *o = &w.jobs[w.n++];
+			*o = (struct observer){ .options = opt,
 				.cluster = opt->clusters.data[c],
 				.replica = opt->replicas.data[k],
 				.number = (unsigned)k,
-				.dir = xstrdup(bucket) };
-			labels_set(&o.external, "cluster", o.cluster);
-			labels_set(&o.external, "replica", o.replica);
-			r = observe(&o, e);
-			report(&o, samples);
-			labels_fini(&o.external);
-			free(o.dir);
+				.dir = bucket };
+			labels_set(&o->external, "cluster", o->cluster);
+			labels_set(&o->external, "replica", o->replica);
 		}
-	return r;
-}
-
-static int make_truth(const struct options *opt, const char *dir, uint64_t *samples, struct err *e)
-{
-	struct observer o = { .options = opt, .dir = xstrdup(dir) };
-	int r = file_mkdirs(dir, 0755, e);
-	if (r == 0)
-		r = observe(&o, e);
-	report(&o, samples);
-	free(o.dir);
+	if (truth)
+		w.jobs[w.n++] = (struct observer){ .options = opt, .dir = truth };
+	int r = run(&w, e);
+	for (size_t i = 0; i < w.n; i++) {
+		if (r == 0)
+			report(&w.jobs[i], samples);
+		labels_fini(&w.jobs[i].external);
+	}
+	free(w.jobs);
 	return r;
 }
 
@@ -423,10 +456,10 @@ static int make(const struct options *opt, const char *out, uint64_t *samples, s
 		r = file_remove_tree(truth, e);
 	if (r == 0)
 		r = file_mkdirs(bucket, 0755, e);
-	if (r == 0)
-		r = make_bucket(opt, bucket, samples, e);
 	if (r == 0 && opt->truth)
-		r = make_truth(opt, truth, samples, e);
+		r = file_mkdirs(truth, 0755, e);
+	if (r == 0)
+		r = observe_all(opt, bucket, opt->truth ? truth : NULL, samples, e);
 	if (r < 0)
 		return r;
 	auto_free char *absolute = realpath(bucket, NULL);

@@ -46,7 +46,8 @@ static double level_at(struct level *l, int64_t t)
 	}
 	double part = (double)(t - l->minute * MINUTE_MS) / MINUTE_MS;
 	/* Rounding must not take it past the next minute's start: it would fall there. */
-	return fmin(l->here + (l->next - l->here) * part, l->next);
+	double v = l->here + (l->next - l->here) * part;
+	return v < l->next ? v : l->next;
 }
 
 static int64_t start_of(const struct fleet_series *s, int64_t t)
@@ -63,16 +64,33 @@ static uint64_t bits(double d)
 	return u;
 }
 
-/* Multiples of hundredths and the like as people write them: the nearest double of the decimal number. */
-static double quantized(double v, double quantum)
+/* Rounds values down to multiples of a quantum. */
+struct rounding {
+	double up, down;
+	bool is_fraction;
+};
+
+static struct rounding rounding_of(double quantum)
 {
-	double inverse = 1 / quantum;
-	return quantum < 1 ? floor(v * inverse) / nearbyint(inverse) : floor(v * inverse) * quantum;
+	bool is_fraction = quantum < 1;
+	double inverse = is_fraction ? nearbyint(1 / quantum) : 1 / quantum;
+	return (struct rounding){
+		.up = inverse, .down = is_fraction ? inverse : quantum, .is_fraction = is_fraction
+	};
+}
+
+/* Hundredths and the like come out as the nearest double of the decimal number, as a scrape would give them. */
+static double rounded(double v, const struct rounding *r)
+{
+	double whole = (double)(int64_t)(v * r->up);
+	return r->is_fraction ? whole / r->down : whole * r->down;
 }
 
 static void counter_values(const struct fleet_series *s, const int64_t *t, size_t n, uint64_t *v)
 {
 	struct level l = level_of(s->key);
+	struct rounding r = rounding_of(s->quantum);
+	double rate = s->per_minute * s->share;
 	int64_t start = INT64_MIN;
 	double zero = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -81,13 +99,14 @@ static void counter_values(const struct fleet_series *s, const int64_t *t, size_
 			start = start_of(s, t[i]);
 			zero = level_at(&first, start);
 		}
-		v[i] = bits(quantized((level_at(&l, t[i]) - zero) * s->per_minute * s->share, s->quantum));
+		v[i] = bits(rounded((level_at(&l, t[i]) - zero) * rate, &r));
 	}
 }
 
 static void gauge_values(const struct fleet_series *s, const int64_t *t, size_t n, uint64_t *v)
 {
 	double phase = fleet_uniform(fleet_mix(s->key + 1)), range = s->high - s->low, value = 0;
+	struct rounding r = rounding_of(s->quantum);
 	int64_t until = INT64_MIN;
 	for (size_t i = 0; i < n; i++) {
 		if (t[i] >= until) {
@@ -95,7 +114,7 @@ static void gauge_values(const struct fleet_series *s, const int64_t *t, size_t 
 			double wave = sin(2 * M_PI * ((double)at / (WAVE_MIN * MINUTE_MS) + phase));
 			double noise =
 				fleet_uniform(fleet_mix(s->key ^ (uint64_t)k * 0x9e3779b97f4a7c15u)) - 0.5;
-			value = quantized(s->low + range * (0.5 + 0.3 * wave + 0.3 * noise), s->quantum);
+			value = rounded(s->low + range * (0.5 + 0.3 * wave + 0.3 * noise), &r);
 			until = at + s->hold_ms;
 		}
 		v[i] = bits(value);
