@@ -117,7 +117,7 @@ int append_file_patch(struct append_file *f, const void *p, size_t n, uint64_t a
 int append_file_sync(struct append_file *f, struct err *e)
 {
 	int r = append_file_flush(f, e);
-	if (r == 0 && fsync(f->fd) < 0)
+	if (r == 0 && f->pushed != UINT64_MAX && fsync(f->fd) < 0)
 		r = err_errno(e, -errno, "syncing %s", f->path);
 	return r;
 }

@@ -58,6 +58,13 @@ int append_file_align(struct append_file *f, unsigned align, struct err *e);
 /* Overwrites bytes that were added before. */
 int append_file_patch(struct append_file *f, const void *p, size_t n, uint64_t at, struct err *e);
 
-int append_file_sync(struct append_file *f, struct err *e); /* flush and fsync */
+/* Flushes, and fsyncs unless `pushed` says that the bytes needn't reach the disk. */
+int append_file_sync(struct append_file *f, struct err *e);
+
+/* From now on the bytes needn't reach the disk: for what can be made again. */
+static inline void append_file_relax(struct append_file *f)
+{
+	f->pushed = UINT64_MAX;
+}
 
 #endif

@@ -24,7 +24,7 @@ struct block_writer {
 	uint32_t samples_per_chunk;
 	uint64_t segment_bytes;
 	char *parent, *dir, *done;
-	bool is_finished;
+	bool is_relaxed, is_finished;
 	struct index_writer *index;
 	struct append_file segment;
 	VEC(uint64_t) segment_sizes; /* of finished segments */
@@ -46,6 +46,7 @@ int block_writer_open(const struct block_writer_options *o, struct block_writer 
 	auto_of(block_writer) struct block_writer *w = xcalloc(1, sizeof *w);
 	w->segment.fd = -1;
 	w->ulid = o->ulid;
+	w->is_relaxed = o->is_relaxed;
 	w->samples_per_chunk = o->samples_per_chunk ? o->samples_per_chunk : BLOCK_SAMPLES_PER_CHUNK;
 	w->segment_bytes = o->segment_bytes ? o->segment_bytes : BLOCK_SEGMENT_BYTES;
 	w->parent = xstrdup(o->parent);
@@ -61,6 +62,8 @@ int block_writer_open(const struct block_writer_options *o, struct block_writer 
 		r = file_mkdirs(chunks, 0755, e);
 	if (r == 0)
 		r = index_writer_open(index, &w->index, e);
+	if (r == 0 && w->is_relaxed)
+		index_writer_relax(w->index);
 	if (r == 0)
 		*out = take(w);
 	return r;
@@ -203,6 +206,8 @@ static int start_segment(struct block_writer *w, struct err *e)
 	buf_add_be32(&head, SEGMENT_MAGIC);
 	buf_add_u8(&head, SEGMENT_VERSION);
 	buf_add_zeros(&head, 3);
+	if (r == 0 && w->is_relaxed)
+		append_file_relax(&w->segment);
 	if (r == 0)
 		r = append_file_add(&w->segment, head.data, head.len, e);
 	buf_fini(&head);
@@ -313,13 +318,29 @@ static void complete_meta(const struct block_writer *w, struct block_meta *m, ui
 		list_files(w, m, index_bytes);
 }
 
+static int sync_dir(const struct block_writer *w, const char *path, struct err *e)
+{
+	return w->is_relaxed ? 0 : file_fsync_dir(path, e);
+}
+
 static int write_meta(const struct block_writer *w, const struct block_meta *m, struct err *e)
 {
 	auto_free char *path = xasprintf("%s/meta.json", w->dir), *chunks = xasprintf("%s/chunks", w->dir);
 	auto_buf struct buf text = { 0 };
+	struct append_file f;
 	block_meta_write(m, &text);
-	int r = file_fsync_dir(chunks, e);
-	return r < 0 ? r : file_replace(path, text.data, text.len, e);
+	int r = sync_dir(w, chunks, e);
+	if (r < 0)
+		return r;
+	r = append_file_open(&f, path, e);
+	if (w->is_relaxed)
+		append_file_relax(&f);
+	if (r == 0)
+		r = append_file_add(&f, text.data, text.len, e);
+	if (r == 0)
+		r = append_file_sync(&f, e);
+	append_file_close(&f);
+	return r < 0 ? r : sync_dir(w, w->dir, e);
 }
 
 int block_writer_finish(struct block_writer *w, struct block_meta *meta, struct err *e)
@@ -339,5 +360,5 @@ int block_writer_finish(struct block_writer *w, struct block_meta *meta, struct 
 	if (rename(w->dir, w->done) < 0)
 		return err_errno(e, -errno, "renaming %s to %s", w->dir, w->done);
 	w->is_finished = true;
-	return file_fsync_dir(w->parent, e);
+	return sync_dir(w, w->parent, e);
 }

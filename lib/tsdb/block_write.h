@@ -14,6 +14,7 @@
 #include "lib/tsdb/labels.h"
 #include "lib/tsdb/meta.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@
 struct block_writer;
 
 struct block_writer_options {
+	bool is_relaxed;    /* nothing is fsynced: for what can be made again */
 	const char *parent; /* a directory that exists */
 	struct ulid ulid;
 	uint32_t samples_per_chunk; /* 0: BLOCK_SAMPLES_PER_CHUNK */

@@ -74,6 +74,11 @@ int index_writer_open(const char *path, struct index_writer **out, struct err *e
 	return r;
 }
 
+void index_writer_relax(struct index_writer *w)
+{
+	append_file_relax(&w->out);
+}
+
 void index_writer_close(struct index_writer *w)
 {
 	if (!w)

@@ -18,6 +18,9 @@ struct index_writer;
 /* Creates `path`; scratch files go beside it and are unlinked at once. */
 int index_writer_open(const char *path, struct index_writer **out, struct err *e);
 
+/* Finish won't fsync: for what can be made again. */
+void index_writer_relax(struct index_writer *w);
+
 /* Symbols, strictly rising; the k-th added (from 0) is number k in the pairs of series. */
 int index_writer_symbol(struct index_writer *w, const char *text, size_t len, struct err *e);
 

@@ -334,7 +334,9 @@ static int make_block(struct observer *o, int64_t from, int64_t to, struct err *
 {
 	auto_of(block_writer) struct block_writer *w = NULL;
 	auto_of(block_meta) struct block_meta *m = xcalloc(1, sizeof *m);
-	struct block_writer_options wo = { .parent = o->dir, .ulid = block_ulid(o, from, to) };
+	struct block_writer_options wo = {
+		.is_relaxed = true, .parent = o->dir, .ulid = block_ulid(o, from, to)
+	};
 	struct fleet fleet = { 0 };
 	collect(o, from, to, &fleet);
 	VEC(const struct labels *) sets = { 0 };
