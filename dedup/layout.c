@@ -2,29 +2,30 @@
 /*
  * The plan of one merged series.
  *
- * A replica's chunks form runs: chunks that overlap each other (as after a backfill) are one. Replicas are
- *ranked by how much of the window they cover. The best one's runs cut the time line; where it is silent, the
- *next one's runs cut that gap, and so on:
+ * A replica's chunks form runs: chunks that overlap each other (as after a backfill) are one. Replicas are ranked by
+ * how much of the window they cover. The best one's runs cut the time line; where it is silent, the next one's runs
+ * cut that gap, and so on:
  *
  *	rank 0   |--a--||--b--|              |--c--|
  *	rank 1  |---d---||---e---||--f--||--g---|
- *	slots   [  a,d  )[ b,d,e )[  f  )[ g )[ c,g)      e and g reach over the edges of the gap; f, clear of
- *them, passes through
+ *	slots   [  a,d  )[ b,d,e )[  f  )[ g )[ c,g)	e and g reach over the gap's edges; f, clear of them, passes
+ *							through
  *
- * A piece that nothing but one chunk touches passes through (or, where its source is no passthrough one,
- *becomes a slot that copies it). Gaps that are short beside the run before them belong to that run's slot:
- *two replicas never scrape at the same moment, so there is such a gap after every chunk. A slot inside a gap
- *also reads the chunks on the gap's two sides, to know the scrape interval and the last real samples there.
+ * A piece that nothing but one chunk touches passes through (or, where its source is no passthrough one, becomes a
+ * slot that copies it). Gaps that are short beside the run before them belong to that run's slot: two replicas never
+ * scrape at the same moment, so there is such a gap after every chunk. A slot also names the chunks on its two sides:
+ * what looks like a sample there may be a stale marker.
  */
 #include "dedup/layout.h"
 
 #include "dedup/slot_overrides.h"
 
-#define SMALL_GAP_MS   30000
-#define SWITCH_BYTES   40 /* what changing the source twice costs: times and windows written anew */
-#define MIN_CAPACITY   16 /* an empty chunk's frame has 9 bytes */
-#define TIME_LIMIT     ((int64_t)1 << 61) /* times beyond it are cut to it, so that no difference overflows */
-#define COVERAGE_STEPS 64 /* replicas whose coverage differs by less than a 64th of the best count as equal \
+#define SMALL_GAP_MS 30000
+#define SWITCH_BYTES 40 /* what changing the source twice costs: times and windows written anew */
+#define MIN_CAPACITY 16 /* an empty chunk's frame has 9 bytes */
+#define TIME_LIMIT   ((int64_t)1 << 61) /* times beyond it are cut to it, so that no difference overflows */
+#define COVERAGE_STEPS \
+	64 /* replicas whose coverage differs by less than a 64th of the best count as equal \
 			   */
 
 /* One or more chunks of one replica that overlap each other; l->sorted[first .. first + count). */
@@ -210,13 +211,14 @@ static bool is_small(int64_t gap, int64_t run_ms)
 	return gap <= MAX_OF(run_ms / 4, SMALL_GAP_MS);
 }
 
-static void add_source(struct layout *l, const struct layout_input *c, size_t rank)
+static void add_source(struct layout *l, const struct layout_input *c, size_t rank, enum slot_role role)
 {
 	vec_push(&l->pool, (struct slot_source){ .ref = c->meta.ref,
 				   .tombstoned_series = c->tombstoned_series,
 				   .frame_bytes = c->frame_bytes,
 				   .source = c->source,
-				   .rank = (uint16_t)rank });
+				   .rank = (uint16_t)rank,
+				   .role = (uint8_t)role });
 }
 
 /* Adds a rank's chunks that overlap from <= t < to; returns the bytes of theirs that fall into it, about. */
@@ -237,7 +239,7 @@ static uint64_t add_overlapping(
 			bytes += (uint64_t)(share * c->frame_bytes) + 1;
 			*mint = MIN_OF(*mint, a);
 			*maxt = MAX_OF(*maxt, b);
-			add_source(l, c, rank);
+			add_source(l, c, rank, SLOT_MEMBER);
 		}
 	return bytes;
 }
@@ -272,33 +274,37 @@ static void push_slot(struct layout *l, size_t pool_first, struct planned_chunk 
 	}
 }
 
-/* A slot for `run` of `rank`, whose samples are those of from <= t < to. */
-static void plan_slot(struct layout *l, size_t rank, const struct run *run, int64_t from, int64_t to,
-	const struct edge *p, const struct edge *q, int64_t left, int64_t right)
+/* A slot of what `rank` and the ranks below it have in from <= t < to; p and q are what stands before and after it. */
+static void plan_slot(
+	struct layout *l, size_t rank, int64_t from, int64_t to, const struct edge *p, const struct edge *q)
 {
 	size_t pool_first = l->pool.len;
 	int64_t mint = INT64_MAX, maxt = INT64_MIN;
 	uint64_t most = 0, all = 0;
 	unsigned replicas = 0;
 
-	if (p->run) /* what stands at the gap's edges */
-		add_source(l, &l->sorted.data[p->run->first + p->run->count - 1], p->rank);
-	if (q->run)
-		add_source(l, &l->sorted.data[q->run->first], q->rank);
 	for (size_t r = rank; r < l->ranks.len; r++) {
 		uint64_t bytes = add_overlapping(l, r, from, to, &mint, &maxt);
 		most = MAX_OF(most, bytes);
 		all += bytes;
 		replicas += bytes > 0;
 	}
-	bool mixes = replicas > 1 || p->run || q->run;
+	size_t members = l->pool.len - pool_first;
+	bool mixes = replicas > 1 || (p->run && p->rank < rank) || (q->run && q->rank < rank);
+	if (mixes && l->func == DEDUP_COMPLETE) {
+		if (p->run)
+			add_source(
+				l, &l->sorted.data[p->run->first + p->run->count - 1], p->rank, SLOT_BEFORE);
+		if (q->run)
+			add_source(l, &l->sorted.data[q->run->first], q->rank, SLOT_AFTER);
+	}
 	uint64_t capacity = l->func == DEDUP_COMPLETE ? most : all;
-	if (mixes || run->count > 1 || run->tombstoned)
+	if (mixes || members > 1 || l->pool.data[pool_first].tombstoned_series)
 		capacity += SWITCH_BYTES + capacity / 16;
 	capacity = MIN_OF(MAX_OF(capacity, MIN_CAPACITY), CHUNK_MAX_BYTES);
 	struct planned_chunk c = { .mint = mint, .maxt = maxt };
 	c.slot = (struct slot){
-		.from = from, .to = to, .left = left, .right = right, .capacity = (uint32_t)capacity
+		.from = from, .to = to, .left = p->t, .right = q->t, .capacity = (uint32_t)capacity
 	};
 	push_slot(l, pool_first, &c);
 }
@@ -308,9 +314,8 @@ static void plan_alone(struct layout *l, size_t rank, const struct run *run)
 {
 	const struct layout_input *c = &l->sorted.data[run->first];
 	if (!l->sources[c->source].passthrough) {
-		static const struct edge open_edge = { 0 };
-		plan_slot(
-			l, rank, run, run->mint, run->maxt + 1, &open_edge, &open_edge, INT64_MIN, INT64_MAX);
+		static const struct edge before = { .t = INT64_MIN }, after = { .t = INT64_MAX };
+		plan_slot(l, rank, run->mint, run->maxt + 1, &before, &after);
 		return;
 	}
 	vec_push(&l->out,
@@ -335,8 +340,7 @@ static void fill(struct layout *l, struct edge p, struct edge q, size_t rank)
 		return;
 	rank--;
 
-	const struct edge none = { 0 };
-	int64_t before = p.t; /* the last sample before this run */
+	struct edge before = p;
 	for (size_t i = 0; i < n; i++) {
 		const struct run *run = &runs[i];
 		bool first = i == 0, last = i + 1 == n;
@@ -366,11 +370,10 @@ static void fill(struct layout *l, struct edge p, struct edge q, size_t rank)
 		if (run->count == 1 && !run->tombstoned && !overlapped && !clipped && !near_edge)
 			plan_alone(l, rank, run);
 		else
-			plan_slot(l, rank, run, from, to, first ? &p : &none, last ? &q : &none, before,
-				next.t);
+			plan_slot(l, rank, from, to, &before, &next);
 		if (fill_after)
 			fill(l, (struct edge){ b, run, rank }, next, rank + 1);
-		before = b;
+		before = (struct edge){ b, run, rank };
 	}
 }
 

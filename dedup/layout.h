@@ -20,13 +20,21 @@ struct layout_input {
 	uint16_t replica;           /* number of the replica identity; lower wins ties */
 };
 
+/* What a source chunk is to a slot. */
+enum slot_role {
+	SLOT_MEMBER, /* some of its samples may stand in the slot */
+	SLOT_BEFORE, /* the chunk before the slot that shows its last sample: looked at where that may be a stale marker */
+	SLOT_AFTER, /* the one after it, likewise */
+};
+
 /* A source chunk of a slot. */
 struct slot_source {
 	uint64_t ref;
 	uint64_t tombstoned_series;
 	uint32_t frame_bytes;
 	uint16_t source;
-	uint16_t rank; /* of its replica in this slot: 0 is the base */
+	uint16_t rank; /* of its replica in the series: the lowest among the members is the slot's base */
+	uint8_t role;  /* enum slot_role */
 };
 
 /* A piece of the time line whose samples are made, not found. */
@@ -35,7 +43,7 @@ struct slot {
 	int64_t left, right; /* samples known to stand before and after it; INT64_MIN, INT64_MAX: none */
 	uint32_t capacity;   /* bytes its frame may take */
 	uint32_t n_sources;
-	const struct slot_source *sources; /* sorted by rank, then by time */
+	const struct slot_source *sources; /* members sorted by rank, then by time; then the others */
 };
 
 struct planned_chunk {

@@ -236,7 +236,7 @@ static int read_state_locked(struct merged_block *b, struct err *e)
 	auto_buf struct buf text = { 0 };
 	auto_free char *path = path_in(b, "block.json"), *map_path = path_in(b, "slots");
 	auto_of(slot_map) struct slot_map *map = NULL;
-	uint64_t meta_bytes, index_bytes;
+	uint64_t meta_bytes = 0, index_bytes = 0;
 	int r = file_read(path, JSON_STATE_MAX_BYTES, &text, e);
 	if (r < 0 || (r = size_of(b, "meta.json", &meta_bytes, e)) < 0 ||
 		(r = size_of(b, "index", &index_bytes, e)) < 0)

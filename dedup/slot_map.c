@@ -152,7 +152,7 @@ static void write_record(struct buf *b, struct state *st, const struct slot *s)
 		const struct slot_source *c = &s->sources[i];
 		uint64_t *last = last_ref(st, c->source);
 		buf_add_uvarint(b, c->source);
-		buf_add_uvarint(b, c->rank);
+		buf_add_uvarint(b, (uint64_t)c->rank << 2 | c->role);
 		buf_add_varint(b, (int64_t)(c->ref - *last));
 		buf_add_uvarint(b, c->frame_bytes);
 		if (flags & FLAG_TOMBSTONES)
@@ -352,12 +352,13 @@ static void read_record(
 		src.frame_bytes = dec_uvarint32(d);
 		if (flags & FLAG_TOMBSTONES)
 			src.tombstoned_series = dec_uvarint(d);
-		if (source >= DEDUP_MAX_SOURCES || rank >= DEDUP_MAX_SOURCES) {
+		if (source >= DEDUP_MAX_SOURCES || rank >> 2 > UINT16_MAX || (rank & 3) > SLOT_AFTER) {
 			dec_fail(d);
 			return;
 		}
 		src.source = (uint16_t)source;
-		src.rank = (uint16_t)rank;
+		src.rank = (uint16_t)(rank >> 2);
+		src.role = rank & 3;
 		uint64_t *last = seen_ref(seen, src.source);
 		src.ref = *last += (uint64_t)delta;
 		vec_push(&c->sources, src);

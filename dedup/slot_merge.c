@@ -13,6 +13,8 @@
 
 #include <errno.h>
 
+#define FEW_SAMPLES 6 /* fewer say little of the interval */
+
 enum kind { KIND_FLOAT, KIND_HISTOGRAM };
 
 /* A decoded source chunk. */
@@ -42,7 +44,7 @@ struct slot_merger {
 	VEC(struct entry) entries;
 	VEC(struct line) lines;
 	VEC(int64_t) times;
-	VEC(uint8_t) stale;
+	VEC(uint8_t) flags;
 	VEC(struct timeline) timelines;
 	VEC(struct histogram_pick) histogram_picks;
 	struct timeline_scratch scratch;
@@ -62,7 +64,7 @@ static void reset(struct slot_merger *m)
 {
 	vec_each (d, &m->decoded)
 		histogram_chunk_free(d->histogram);
-	m->floats.len = m->decoded.len = m->entries.len = m->lines.len = m->times.len = m->stale.len = 0;
+	m->floats.len = m->decoded.len = m->entries.len = m->lines.len = m->times.len = m->flags.len = 0;
 	m->timelines.len = m->picks.len = 0;
 	buf_reset(&m->base);
 }
@@ -77,7 +79,7 @@ void slot_merger_free(struct slot_merger *m)
 	vec_fini(&m->entries);
 	vec_fini(&m->lines);
 	vec_fini(&m->times);
-	vec_fini(&m->stale);
+	vec_fini(&m->flags);
 	vec_fini(&m->timelines);
 	vec_fini(&m->histogram_picks);
 	timeline_scratch_fini(&m->scratch);
@@ -178,7 +180,7 @@ static bool base_is_whole(const struct slot *slot, const struct slot_merger *m)
 {
 	const struct decoded *d = &m->decoded.data[0];
 	const int64_t *t = times_of(m, d);
-	if (d->n < 6 || t[0] < slot->from || t[d->n - 1] >= slot->to)
+	if (d->n < FEW_SAMPLES || t[0] < slot->from || t[d->n - 1] >= slot->to)
 		return false;
 	int64_t shortest = INT64_MAX, longest = 0;
 	for (size_t i = 1; i < d->n; i++) {
@@ -278,14 +280,17 @@ static void build_lines(struct slot_merger *m, struct slot_reader *reader)
 		vec_push(&m->lines, line);
 	}
 	vec_reserve(&m->times, m->entries.len);
-	vec_reserve(&m->stale, m->entries.len);
+	vec_reserve(&m->flags, m->entries.len);
 	for (size_t i = 0; i < m->entries.len; i++) {
 		m->times.data[i] = m->entries.data[i].t;
-		m->stale.data[i] = m->entries.data[i].stale;
+		m->flags.data[i] = (uint8_t)(m->entries.data[i].stale ? TIMELINE_STALE : 0) |
+				   (uint8_t)(i && m->entries.data[i].chunk != m->entries.data[i - 1].chunk
+						     ? TIMELINE_FIRST
+						     : 0);
 	}
 	vec_each (line, &m->lines)
 		vec_push(&m->timelines, (struct timeline){ m->times.data + line->first,
-						m->stale.data + line->first, line->n });
+						m->flags.data + line->first, line->n });
 }
 
 static const struct entry *picked(const struct slot_merger *m, const struct pick *p)
@@ -394,53 +399,141 @@ static void encode_parts(
 	}
 }
 
+/* Fetches and decodes one source; false where it is no use. *c is what was fetched. */
+static bool take_source(struct slot_merger *m, const struct slot_source *s, struct slot_reader *reader,
+	struct chunk *c, struct slot_result *result)
+{
+	int r = reader->chunk(reader, s, c);
+	result->unavailable |= r < 0 && r != -EBADMSG;
+	if (r < 0 || decode(m, s, c, reader) < 0)
+		return false;
+	result->input_samples += (uint32_t)m->decoded.data[m->decoded.len - 1].n;
+	return true;
+}
+
+static bool starts_with_marker(
+	const struct slot_source *s, struct slot_reader *reader, struct slot_result *result)
+{
+	struct chunk c;
+	if (s->tombstoned_series)
+		return true; /* which sample comes first is not plain to see */
+	int r = reader->chunk(reader, s, &c);
+	result->unavailable |= r < 0 && r != -EBADMSG;
+	if (r < 0)
+		return false;
+	if (is_histogram(c.encoding)) /* rare enough to decode it */
+		return true;
+	uint64_t v;
+	r = float_chunk_first(c.encoding, c.data, c.size, &v);
+	return r == -ENOTSUP || (r == 0 && v == STALE_NAN_BITS);
+}
+
+/* Whether the base starts with a live sample at the slot's very start, so that nothing before the slot matters. */
+static bool starts_live(const struct slot_merger *m, const struct slot *slot, uint16_t base_rank)
+{
+	vec_each (d, &m->decoded) {
+		if (d->source->rank != base_rank || d->n == 0)
+			continue;
+		const int64_t *t = times_of(m, d);
+		if (t[0] == slot->from && mark_of(m, d, 0) != STALE_NAN_BITS && !d->source->tombstoned_series)
+			return true;
+	}
+	return false;
+}
+
+static int decoded_cmp(const void *pa, const void *pb)
+{
+	const struct slot_source *a = ((const struct decoded *)pa)->source,
+				 *b = ((const struct decoded *)pb)->source;
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+/* The chunks on the slot's sides, where they matter: where markers may stand, or too few samples to know the interval by. */
+static void take_sides(struct slot_merger *m, const struct slot *slot, uint32_t members,
+	struct slot_reader *reader, struct slot_result *result)
+{
+	uint16_t base_rank = slot->sources[0].rank;
+	size_t before = m->decoded.len, samples = 0;
+	vec_each (d, &m->decoded)
+		samples += d->source->rank == base_rank ? d->n : 0;
+	for (uint32_t i = members; i < slot->n_sources; i++) {
+		const struct slot_source *s = &slot->sources[i];
+		struct chunk c;
+		bool wanted = s->rank != base_rank || samples < FEW_SAMPLES ||
+			      (s->role == SLOT_BEFORE ? !starts_live(m, slot, base_rank)
+						      : starts_with_marker(s, reader, result));
+		if (wanted)
+			take_source(m, s, reader, &c, result);
+	}
+	if (m->decoded.len > before)
+		vec_sort(&m->decoded, decoded_cmp);
+}
+
+/*
+ * The base's frame as the whole content: true where there is nothing to merge with it or no gap in it. Otherwise the base is
+ * decoded, and its frame kept in m->base where it is the base's only one.
+ */
+static bool base_serves(struct slot_merger *m, const struct slot *slot, uint32_t members,
+	struct slot_reader *reader, struct buf *out, struct slot_result *result)
+{
+	const struct slot_source *base = &slot->sources[0];
+	bool alone = slot->n_sources == 1 && !base->tombstoned_series && slot->from != INT64_MIN &&
+		     slot->left == INT64_MIN && slot->right == INT64_MAX;
+	bool only_of_rank = members == 1 || slot->sources[1].rank != base->rank;
+	struct chunk c;
+	int r = reader->chunk(reader, base, &c);
+	result->unavailable |= r < 0 && r != -EBADMSG;
+	if (r < 0)
+		return false;
+	if (alone) {
+		size_t start = out->len;
+		write_base(out, &c);
+		if (out->len - start <= slot->capacity)
+			return true;
+		out->len = start; /* a longer frame than the index made one think: takes the slower way */
+	}
+	if (decode(m, base, &c, reader) < 0)
+		return false;
+	const struct decoded *d = &m->decoded.data[0];
+	result->input_samples += (uint32_t)d->n;
+	bool inside = d->n && times_of(m, d)[0] >= slot->from && times_of(m, d)[d->n - 1] < slot->to;
+	if (m->func != DEDUP_COMPLETE || base->tombstoned_series || !only_of_rank || !inside)
+		return false;
+	write_base(&m->base, &c);
+	if (m->base.len > slot->capacity || !base_is_whole(slot, m))
+		return false;
+	for (uint32_t i = members; i < slot->n_sources; i++)
+		if (slot->sources[i].rank != base->rank ||
+			(slot->sources[i].role == SLOT_AFTER &&
+				starts_with_marker(&slot->sources[i], reader, result)))
+			return false;
+	buf_add(out, m->base.data, m->base.len);
+	result->output_samples = (uint32_t)d->n;
+	return true;
+}
+
 void slot_merge(struct slot_merger *m, const struct slot *slot, struct slot_reader *reader, struct buf *out,
 	struct slot_result *result)
 {
-	bool alone = slot->n_sources == 1 && !slot->sources[0].tombstoned_series;
-	size_t start = out->len;
+	uint32_t members = 0;
+	struct chunk c;
 	reset(m);
 	result->unavailable = result->no_data = false;
 	result->input_samples = result->output_samples = 0;
 	result->n_parts = 0;
-
-	for (uint32_t i = 0; i < slot->n_sources; i++) {
-		const struct slot_source *s = &slot->sources[i];
-		struct chunk c;
-		int r = reader->chunk(reader, s, &c);
-		if (r < 0) {
-			result->unavailable |= r != -EBADMSG;
-			continue;
-		}
-		bool is_base = i == 0 && !s->tombstoned_series;
-		bool only_of_rank = i + 1 == slot->n_sources || slot->sources[i + 1].rank != s->rank;
-		if (alone && slot->from != INT64_MIN && slot->left == INT64_MIN && slot->right == INT64_MAX) {
-			write_base(out, &c);
-			if (out->len - start <= slot->capacity)
-				return;
-			out->len = start; /* a longer frame than the index made one think: takes the slower
-					     way */
-		}
-		if (decode(m, s, &c, reader) < 0)
-			continue;
-		const struct decoded *d = &m->decoded.data[m->decoded.len - 1];
-		result->input_samples += (uint32_t)d->n;
-		if (is_base && only_of_rank && m->func == DEDUP_COMPLETE) {
-			bool inside = d->n && times_of(m, d)[0] >= slot->from &&
-				      times_of(m, d)[d->n - 1] < slot->to;
-			if (inside)
-				write_base(&m->base, &c);
-			if (inside && base_is_whole(slot, m) && m->base.len <= slot->capacity) {
-				buf_add(out, m->base.data, m->base.len);
-				result->output_samples = (uint32_t)d->n;
-				return;
-			}
-		}
-	}
+	while (members < slot->n_sources && slot->sources[members].role == SLOT_MEMBER)
+		members++;
+	if (members && base_serves(m, slot, members, reader, out, result))
+		return;
+	for (uint32_t i = 1; i < members; i++)
+		take_source(m, &slot->sources[i], reader, &c, result);
 	if (m->decoded.len == 0) {
 		result->no_data = true;
 		return;
 	}
+	take_sides(m, slot, members, reader, result);
 	build_lines(m, reader);
 	if (m->lines.len == 1) /* one replica alone keeps all it has, markers too */
 		timeline_merge(DEDUP_CHAIN, m->timelines.data, 1, slot->from, slot->to, slot->left,

@@ -44,7 +44,10 @@ static int64_t kth(int64_t *v, size_t n, size_t k)
 	return v[k];
 }
 
-/* The median distance of neighbours that aren't markers, the lower one of two. */
+/*
+ * The distance of neighbours that aren't markers: the lower quartile, since scrapes that were missed make distances longer
+ * and nothing makes them shorter.
+ */
 static int64_t line_interval(const struct timeline *line, struct timeline_scratch *scratch, size_t *deltas)
 {
 	int64_t last = 0;
@@ -52,15 +55,21 @@ static int64_t line_interval(const struct timeline *line, struct timeline_scratc
 	scratch->deltas.len = 0;
 	vec_reserve(&scratch->deltas, line->n);
 	for (size_t i = 0; i < line->n; i++) {
-		if (line->stale[i])
+		if (line->flags[i] & TIMELINE_STALE)
 			continue;
-		if (any)
+		if (any && !(line->flags[i] & TIMELINE_FIRST))
 			scratch->deltas.data[scratch->deltas.len++] = line->t[i] - last;
 		last = line->t[i];
 		any = true;
 	}
 	*deltas = scratch->deltas.len;
-	return *deltas ? kth(scratch->deltas.data, *deltas, (*deltas - 1) / 2) : 0;
+	return *deltas ? kth(scratch->deltas.data, *deltas, (*deltas - 1) / 4) : 0;
+}
+
+/* The shorter of two intervals, of which those that aren't above 0 are none. */
+static int64_t shorter(int64_t a, int64_t b)
+{
+	return b > 0 && (a == 0 || b < a) ? b : a;
 }
 
 /*
@@ -76,16 +85,20 @@ static int64_t interval_of(
 		int64_t interval = line_interval(&lines[i], scratch, &deltas);
 		if (i == 0 && deltas >= ENOUGH_DELTAS)
 			return interval;
-		if (deltas && (shortest == 0 || interval < shortest))
-			shortest = interval;
+		shortest = shorter(shortest, interval);
 	}
-	if (shortest == 0 && lines[0].n == 1) { /* one sample each: what is known of its neighbours */
-		int64_t t = lines[0].t[0];
-		if (right != INT64_MAX && right > t)
-			shortest = right - t;
-		if (left != INT64_MIN && left < t && (shortest == 0 || t - left < shortest))
-			shortest = t - left;
-	}
+	bool tells = shortest != 0;
+	/* One sample a chunk: what is known of the neighbours. */
+	for (size_t i = 0; i < n && !tells; i++)
+		for (size_t k = 0; k < lines[i].n; k++) {
+			int64_t t = lines[i].t[k];
+			if (k > 0)
+				shortest = shorter(shortest, t - lines[i].t[k - 1]);
+			if (right != INT64_MAX)
+				shortest = shorter(shortest, right - t);
+			if (left != INT64_MIN)
+				shortest = shorter(shortest, t - left);
+		}
 	return shortest;
 }
 
@@ -168,7 +181,7 @@ static void lay_under(struct picks *out, const struct picks *over, const struct 
 			while (next < line->n && line->t[next] <= x)
 				next++;
 			for (; next < line->n && line->t[next] < y; next++)
-				if (!line->stale[next])
+				if (!(line->flags[next] & TIMELINE_STALE))
 					index[c.n++] = (uint32_t)next;
 			if (c.n)
 				fill_gap(out, &c, x, y, interval);
@@ -202,7 +215,7 @@ static void choose_markers(const struct timeline *lines, size_t n, const struct 
 	markers->len = 0;
 	for (uint32_t k = 0; k < n; k++)
 		for (size_t i = 0; i < lines[k].n; i++) {
-			if (!lines[k].stale[i])
+			if (!(lines[k].flags[i] & TIMELINE_STALE))
 				continue;
 			int64_t t = lines[k].t[i];
 			size_t after = pick_at(real, t);
@@ -239,11 +252,12 @@ static void merge_complete(const struct timeline *lines, size_t n, int64_t left,
 	a->len = 0;
 	vec_push(a, (struct pick){ left, KNOWN, 0 });
 	for (size_t i = 0; i < lines[0].n; i++)
-		if (!lines[0].stale[i]) {
-			first = MIN_OF(first, lines[0].t[i]);
-			last = lines[0].t[i];
+		if (!(lines[0].flags[i] & TIMELINE_STALE))
 			emit(a, &lines[0], 0, i);
-		}
+	if (lines[0].n) {
+		first = lines[0].t[0];
+		last = lines[0].t[lines[0].n - 1];
+	}
 	/* What the base itself shows beyond left and right (a gap's sides) is known better than they are. */
 	if (left == INT64_MIN || left >= first) {
 		a->len--;
@@ -257,8 +271,9 @@ static void merge_complete(const struct timeline *lines, size_t n, int64_t left,
 		a = b;
 		b = swap;
 	}
-	for (size_t k = 0; k < n && !any_marker; k++)
-		any_marker = lines[k].n && memchr(lines[k].stale, 1, lines[k].n) != NULL;
+	for (size_t k = 0; k < n; k++)
+		for (size_t i = 0; i < lines[k].n; i++)
+			any_marker |= lines[k].flags[i] & TIMELINE_STALE;
 	if (any_marker)
 		choose_markers(lines, n, a, interval, &scratch->markers);
 	for (size_t i = 0; i < a->len; i++)

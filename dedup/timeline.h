@@ -16,10 +16,16 @@
 
 #define TIMELINE_LIMIT ((int64_t)1 << 60) /* times lie within +- this */
 
+enum {
+	TIMELINE_STALE = 1, /* a stale marker */
+	TIMELINE_FIRST =
+		2, /* the first of its chunk: its distance from the one before says nothing of the interval */
+};
+
 /* One replica's samples. */
 struct timeline {
 	const int64_t *t;     /* ms, strictly rising */
-	const uint8_t *stale; /* 1: a stale marker */
+	const uint8_t *flags; /* TIMELINE_ bits */
 	size_t n;
 };
 

@@ -10,6 +10,7 @@
  */
 #include "lib/tsdb/xor.h"
 
+#include "lib/base/dec.h"
 #include "lib/tsdb/chunk.h"
 #include "lib/tsdb/float_chunk.h"
 
@@ -44,6 +45,19 @@ void float_columns_reserve(struct float_columns *c, size_t n)
 int chunk_sample_count(const uint8_t *data, size_t size)
 {
 	return size < COUNT_BYTES ? -EBADMSG : data[0] << 8 | data[1];
+}
+
+int float_chunk_first(uint8_t encoding, const uint8_t *data, size_t size, uint64_t *v)
+{
+	int n = chunk_sample_count(data, size);
+	if (encoding != CHUNK_XOR)
+		return -ENOTSUP;
+	if (n <= 0)
+		return n < 0 ? n : -ENODATA;
+	struct dec d = dec_over(data + COUNT_BYTES, size - COUNT_BYTES);
+	dec_varint(&d); /* its time */
+	*v = dec_be64(&d);
+	return d.err;
 }
 
 /* The n bits below the top `skip` of w, as a field of a delta of deltas. */

@@ -26,6 +26,9 @@ void float_columns_reserve(struct float_columns *c, size_t n);
 /* The sample count in a chunk's first two bytes, for CHUNK_XOR, _HISTOGRAM and _FLOAT_HISTOGRAM. */
 int chunk_sample_count(const uint8_t *data, size_t size);
 
+/* The bits of the first value of a CHUNK_XOR chunk, without decoding it: 0; -ENODATA: it has none, -EBADMSG, or -ENOTSUP for another encoding. */
+int float_chunk_first(uint8_t encoding, const uint8_t *data, size_t size, uint64_t *v);
+
 /*
  * Appends the samples of float chunk `encoding` (CHUNK_XOR or CHUNK_XOR2, whose start times are dropped).
  * -EBADMSG for bytes that end early; then nothing was appended. Times are not checked for order.
