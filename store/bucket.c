@@ -30,7 +30,7 @@ static bool is_valid(const char *name, size_t n)
 
 bool bucket_name_is_valid(const char *name)
 {
-	return is_valid(name, strnlen(name, BUCKET_NAME_MAX + 1));
+	return is_valid(name, strlen(name));
 }
 
 static int check_name(const struct bucket *b, const char *name, struct err *e)
@@ -43,7 +43,7 @@ static int check_name(const struct bucket *b, const char *name, struct err *e)
 int bucket_list(struct bucket *b, const char *prefix, bool recursive, bool want_info, bucket_list_fn *fn,
 	void *arg, struct err *e)
 {
-	size_t n = strnlen(prefix, BUCKET_NAME_MAX + 2);
+	size_t n = strlen(prefix);
 	if (n > 0 && (prefix[n - 1] != '/' || !is_valid(prefix, n - 1)))
 		return err_set(e, -EINVAL, "%s: \"%.128s\" is not a valid prefix", b->name, prefix);
 	return b->ops->list(b, prefix, recursive, want_info, fn, arg, e);

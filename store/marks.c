@@ -25,7 +25,7 @@ const char *mark_file_name(enum mark_kind kind)
 
 static int get_copy(const struct json_at *root, const char *key, char **out, struct err *e)
 {
-	const char *text;
+	const char *text = "";
 	int r = json_get_str(root, key, &text, e);
 	if (r > 0 && *text)
 		*out = xstrdup(text);
