@@ -39,8 +39,8 @@ OPT_tsan    := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_fuzz    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT         := $(OPT_$(VARIANT))
 # Asked for once, and only by a recipe: reading this file needs neither pkg-config nor a compiler.
-PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
-PKG_LIBS     = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(PKG_CFLAGS)
+PKG_LIBS     = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS) 2>/dev/null))$(PKG_LIBS)
 CPPFLAGS_ALL = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=314 -DTHANOSFS_VERSION='"$(VERSION)"' \
 	$(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu17 -pthread $(OPT) $(WARN) $(WARN_C) $(CFLAGS)
@@ -107,7 +107,8 @@ $(B)/libsupport.a: $(SUPPORT_C:%.c=$(B)/%.o)
 # Flags that changed rebuild what they built.
 FLAGS_NOW = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CXXFLAGS_ALL)
 $(B)/flags: FORCE
-	@command -v $(CC) pkg-config >/dev/null || { echo 'no compiler here: run "make deps" first' >&2; exit 1; }
+	@command -v $(CC) >/dev/null && pkg-config --exists $(PKGS) 2>/dev/null || \
+		{ echo 'a compiler or a library is missing here: run "make deps" first' >&2; exit 1; }
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS_NOW))' > $@
 .PHONY: FORCE
