@@ -81,7 +81,7 @@ static void take_record(void *arg, const struct catalogue_record *record, struct
 {
 	struct catalogue *c = arg;
 	struct entry entry = { .ulid = record->ulid, .place = place };
-	struct block_meta *m;
+	struct block_meta *m = NULL;
 	if (!record->is_gone && meta_record_read(record->meta, record->meta_bytes, &m) == 0) {
 		uint64_t *segment_bytes = xcalloc(record->n_segments + 1u, sizeof *segment_bytes);
 		memcpy(segment_bytes, record->segment_bytes, record->n_segments * sizeof *segment_bytes);

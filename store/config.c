@@ -181,7 +181,7 @@ static int backend_new(const struct objstore_config *c, struct bucket **out, str
 int objstore_bucket_new(const struct objstore_config *c, const struct retry_options *retry,
 	struct bucket **out, struct err *e)
 {
-	struct bucket *b;
+	struct bucket *b = NULL;
 	int r = backend_new(c, &b, e);
 	if (r < 0)
 		return r;

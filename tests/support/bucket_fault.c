@@ -87,7 +87,7 @@ static int fault_open(struct bucket *b, const char *name, struct blob **out, str
 	/* No descriptor: who had one could read past the faults. */
 	static const struct blob_ops ops = { .read = fault_blob_read, .close = fault_blob_close };
 	struct fault_bucket *f = fault_of(b);
-	struct blob *inner;
+	struct blob *inner = NULL;
 	int r = fault(f, FAULT_OPEN, name, false, e);
 	if (r == 0)
 		r = bucket_open(f->inner, name, &inner, e);

@@ -14,7 +14,7 @@
 static struct bucket *new_fs(void)
 {
 	struct err e;
-	struct bucket *b;
+	struct bucket *b = NULL;
 	CHECK_OK(bucket_fs_new(test_dir(), &b, &e), &e);
 	return b;
 }

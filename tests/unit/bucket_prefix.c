@@ -10,7 +10,7 @@
 static struct bucket *prefixed(struct bucket *inner, const char *prefix)
 {
 	struct err e;
-	struct bucket *b;
+	struct bucket *b = NULL;
 	CHECK_OK(bucket_prefix_new(inner, prefix, &b, &e), &e);
 	return b;
 }
@@ -31,7 +31,7 @@ static struct bucket *new_over_memory(void)
 static struct bucket *new_over_fs(void)
 {
 	struct err e;
-	struct bucket *inner;
+	struct bucket *inner = NULL;
 	CHECK_OK(bucket_fs_new(test_dir(), &inner, &e), &e);
 	return new_over(inner);
 }

@@ -688,7 +688,7 @@ TEST(a_reason_counts_once_a_block_however_many_syncs)
 TEST(an_empty_directory_is_no_block)
 {
 	struct err e;
-	struct bucket *inner;
+	struct bucket *inner = NULL;
 	auto_free char *root = xasprintf("%s/bucket", test_dir());
 	auto_free char *empty = xasprintf("%s/" A, root);
 	CHECK_OK(file_mkdirs(empty, 0755, &e), &e);

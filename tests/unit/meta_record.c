@@ -26,7 +26,7 @@ static const char *const metas[] = {
 static struct block_meta *parse(const char *json)
 {
 	struct err e;
-	struct block_meta *m;
+	struct block_meta *m = NULL;
 	CHECK_OK(block_meta_parse(json, strlen(json), &m, &e), &e);
 	return m;
 }

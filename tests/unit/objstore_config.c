@@ -11,7 +11,7 @@
 static struct objstore_config *parse(const char *text)
 {
 	struct err e;
-	struct objstore_config *c;
+	struct objstore_config *c = NULL;
 	CHECK_OK(objstore_config_parse("bucket.yaml", text, strlen(text), &c, &e), &e);
 	return c;
 }
