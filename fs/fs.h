@@ -17,10 +17,11 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#define FS_FOREVER_S   86400.0 /* how long the kernel may keep what never changes */
-#define FS_A_MOMENT_S  1.0
-#define FS_BLOCK_BYTES 131072 /* st_blksize of what is read through chunks: what one request carries */
-#define FS_LIST_DONE   1      /* an emit function's answer: the reply is full */
+#define FS_FOREVER_S     86400.0 /* how long the kernel may keep what never changes */
+#define FS_A_MOMENT_S    1.0
+#define FS_BLOCK_BYTES   131072 /* st_blksize of what is read through chunks: what one request carries */
+#define FS_REQUEST_BYTES (256u << 10) /* the largest read or write */
+#define FS_LIST_DONE     1            /* an emit function's answer: the reply is full */
 
 struct fs {
 	struct fs_options options; /* with copies of all strings */

@@ -36,7 +36,6 @@
 #define THREADS_MAX     32u
 #define LINGER_DEFAULT  5000u
 #define INIT_LIMIT_S    20
-#define REQUEST_BYTES   (256u << 10)
 
 extern char **environ;
 
@@ -60,7 +59,7 @@ void fs_mount_init(struct fs *fs, struct fuse_conn_info *conn)
 		     FUSE_CAP_ASYNC_DIO | FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_CACHE_SYMLINKS |
 		     FUSE_CAP_EXPLICIT_INVAL_DATA;
 	conn->want &= conn->capable;
-	conn->max_write = MIN_OF(conn->max_write, REQUEST_BYTES);
+	conn->max_write = MIN_OF(conn->max_write, FS_REQUEST_BYTES);
 	conn->time_gran = 1;
 
 	pthread_mutex_lock(&fs->mount->lock);
@@ -233,7 +232,7 @@ static int mount_and_serve(struct fs *fs, struct err *e)
 	fs->mount->is_mounted = true;
 	fs->invalidate = invalidate_start(fs->session);
 	unsigned threads = fs->options.threads ? MIN_OF(fs->options.threads, THREADS_MAX) : THREADS_DEFAULT;
-	r = loop_start(fs->session, threads, REQUEST_BYTES, &fs->loop, e);
+	r = loop_start(fs->session, threads, FS_REQUEST_BYTES, &fs->loop, e);
 	if (r == 0)
 		r = wait_for_init(fs, e);
 	if (r == 0) {

@@ -10,12 +10,21 @@
 #include "fs/invalidate.h"
 #include "fs/open_count.h"
 #include "fs/upper.h"
+#include "lib/base/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
+
+#define SCRATCH_BYTES FS_REQUEST_BYTES
+
+METRIC_COUNTER(reads_failed, "thanosfs_read_failures_total",
+	"Reads of a published block that met an error of the local disk or of the bucket's files, and gave "
+	"zeros.");
 
 const struct fs_node_ops *fs_ops_of(uint64_t id)
 {
@@ -251,6 +260,51 @@ static void reply_range(fuse_req_t req, struct fs_range *range)
 	fuse_reply_data(req, &v, FUSE_BUF_SPLICE_MOVE);
 }
 
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+
+static void make_scratch_key(void)
+{
+	pthread_key_create(&scratch_key, free);
+}
+
+/* A buffer that this thread keeps: one from malloc would have its pages made anew for each large read. */
+static uint8_t *scratch(void)
+{
+	pthread_once(&scratch_once, make_scratch_key);
+	uint8_t *p = pthread_getspecific(scratch_key);
+	if (!p) {
+		p = xmalloc(SCRATCH_BYTES);
+		pthread_setspecific(scratch_key, p);
+	}
+	return p;
+}
+
+/*
+ * Copies a merged block's range, so that a source which fails or has shrunk gives zeros that go again, and not the error
+ * that would kill who has it mapped.
+ */
+static void reply_copy(fuse_req_t req, struct fs_range *r)
+{
+	size_t done = 0;
+	uint8_t *to = scratch();
+	r->n = MIN_OF(r->n, (size_t)SCRATCH_BYTES);
+	while (done < r->n) {
+		ssize_t got = pread(r->fd, to + done, r->n - done, (off_t)(r->fd_at + done));
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		done += (size_t)got;
+	}
+	if (done < r->n) {
+		memset(to + done, 0, r->n - done);
+		metric_add(reads_failed, 1);
+		r->merged.incomplete = true;
+	}
+	fuse_reply_buf(req, (const char *)to, r->n);
+}
+
 static void op_read(fuse_req_t req, fuse_ino_t id, size_t n, off_t at, struct fuse_file_info *fi)
 {
 	(void)fi;
@@ -260,6 +314,8 @@ static void op_read(fuse_req_t req, fuse_ino_t id, size_t n, off_t at, struct fu
 	int r = at < 0 || !ops->read ? -EINVAL : ops->read(fs, id, n, (uint64_t)at, &range);
 	if (r < 0)
 		fuse_reply_err(req, -r);
+	else if (node_kind(id) == NODE_BLOCK && range.fd >= 0)
+		reply_copy(req, &range);
 	else
 		reply_range(req, &range);
 	if (range.done)
