@@ -7,4 +7,9 @@
  * said on stderr. */
 int cmd_mount(int argc, char **argv);
 
+/* What --help and --version print, on stdout; returns the exit status. */
+struct flag_set;
+int command_help(const struct flag_set *flags);
+int command_version(void);
+
 #endif

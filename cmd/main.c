@@ -64,6 +64,20 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+int command_help(const struct flag_set *flags)
+{
+	struct buf b = { 0 };
+	flags_help(flags, &b);
+	return print(&b);
+}
+
+int command_version(void)
+{
+	struct buf b = { 0 };
+	buf_add_str(&b, "thanosfs " THANOSFS_VERSION "\n");
+	return print(&b);
+}
+
 static int help(int argc, char **argv)
 {
 	bool as_list = argc > 1 && !strcmp(argv[1], "--flags");
@@ -76,11 +90,10 @@ static int help(int argc, char **argv)
 	const struct command *c = find(argv[1 + as_list]);
 	if (!c)
 		return STATUS_USAGE;
+	if (!as_list)
+		return command_help(c->flags);
 	struct buf b = { 0 };
-	if (as_list)
-		flags_list(c->flags, &b);
-	else
-		flags_help(c->flags, &b);
+	flags_list(c->flags, &b);
 	return print(&b);
 }
 
@@ -95,11 +108,8 @@ int main(int argc, char **argv)
 		return show_overview();
 	if (!strcmp(first, "help"))
 		return help(argc - 1, argv + 1);
-	if (!strcmp(first, "--version") || !strcmp(first, "version")) {
-		struct buf b = { 0 };
-		buf_add_str(&b, "thanosfs " THANOSFS_VERSION "\n");
-		return print(&b);
-	}
+	if (!strcmp(first, "--version") || !strcmp(first, "version"))
+		return command_version();
 	if (*first == '-') {
 		fprintf(stderr, "thanosfs: unknown flag %.64s; flags of a command come after it\n", first);
 		return STATUS_USAGE;
