@@ -187,14 +187,6 @@ int loop_wait_ms(struct loop *l, unsigned ms)
 	return r;
 }
 
-void loop_wait(struct loop *l)
-{
-	pthread_mutex_lock(&l->lock);
-	while (l->threads)
-		pthread_cond_wait(&l->changed, &l->lock);
-	pthread_mutex_unlock(&l->lock);
-}
-
 void loop_end(struct loop *l)
 {
 	atomic_store(&l->end, true);

@@ -17,9 +17,7 @@ struct loop;
 int loop_start(
 	struct fuse_session *se, unsigned idle, size_t request_max_bytes, struct loop **out, struct err *e);
 
-void loop_wait(struct loop *l); /* until the connection has ended, or loop_end */
-
-/* Whether all threads end within so many ms. */
+/* 0 once all threads have ended, which they do with the connection; -ETIMEDOUT where that takes longer. */
 int loop_wait_ms(struct loop *l, unsigned ms);
 
 void loop_end(struct loop *l); /* the threads finish what they serve, and end */

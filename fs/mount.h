@@ -57,6 +57,7 @@ void fs_mount_wait(struct fs *fs);
  */
 void fs_mount_stop(struct fs *fs);
 
-void fs_mount_free(struct fs *fs); /* after fs_mount_wait; NULL is fine */
+/* After fs_mount_wait, and when no view_sync runs any more. NULL is fine. */
+void fs_mount_free(struct fs *fs);
 
 #endif

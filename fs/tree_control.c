@@ -155,6 +155,8 @@ static void fill_stat(struct fs *fs, uint64_t id, struct stat *st)
 	struct text_file *f = file_of(fs, id);
 	if (!f) {
 		st->st_mode = S_IFDIR | 0555;
+		st->st_size = 4096;
+		st->st_blocks = 8;
 		st->st_nlink = id == NODE_CONTROL && fs->raw ? 3 : 2;
 		st->st_mtim = st->st_ctim = st->st_atim = MS_TO_SPEC(fs->start_ms);
 		return;

@@ -8,7 +8,8 @@ need gcc pkg-config dd
 example=/usr/share/doc/libfuse3-dev/examples
 [[ -e $example/passthrough_ll.c ]] || skip "libfuse's examples are not installed"
 
-gcc -O2 -I"$example" -o "$WORK/passthrough_ll" "$example/passthrough_ll.c" $(pkg-config --cflags --libs fuse3) -pthread 2>/dev/null
+mapfile -t flags < <(pkg-config --cflags --libs fuse3 | xargs -n1)
+gcc -O2 -I"$example" -o "$WORK/passthrough_ll" "$example/passthrough_ll.c" "${flags[@]}" -pthread 2>/dev/null
 megabytes=${MEGABYTES:-1000}
 block=01HQZZZZZZ000000000000000A
 mkdir -p "$BLOCKS/$block/chunks" "$WORK/peer"

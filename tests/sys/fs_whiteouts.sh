@@ -41,7 +41,7 @@ cmp /dev/fd/5 "$BLOCKS/$a/index" || fail "an open file of a removed block reads 
 exec 5<&-
 
 # And without the rename.
-rm -r "$MNT/$b"
+rm -r "${MNT:?}/$b"
 check_equal "$(cd "$MNT" && echo 0*)" "$c" "the listing after rm -r"
 unmount "$MOUNT_PID" "$MNT"
 fs_mount
