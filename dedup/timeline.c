@@ -44,26 +44,31 @@ static int64_t kth(int64_t *v, size_t n, size_t k)
 	return v[k];
 }
 
+/* What a line tells of its scrape interval. */
+struct rhythm {
+	size_t deltas;    /* distances of neighbours in one chunk */
+	int64_t quartile; /* the lower one */
+	int64_t shortest;
+};
+
 /*
- * The distance of neighbours that aren't markers: the lower quartile, since scrapes that were missed make distances longer
- * and nothing makes them shorter.
+ * The lower quartile, since scrapes that were missed make distances longer and nothing makes them shorter. Markers
+ * count: they are written at the time of a scrape that failed.
  */
-static int64_t line_interval(const struct timeline *line, struct timeline_scratch *scratch, size_t *deltas)
+static struct rhythm rhythm_of(const struct timeline *line, struct timeline_scratch *scratch)
 {
-	int64_t last = 0;
-	bool any = false;
-	scratch->deltas.len = 0;
+	size_t n = 0;
+	struct rhythm r = { 0 };
 	vec_reserve(&scratch->deltas, line->n);
-	for (size_t i = 0; i < line->n; i++) {
-		if (line->flags[i] & TIMELINE_STALE)
-			continue;
-		if (any && !(line->flags[i] & TIMELINE_FIRST))
-			scratch->deltas.data[scratch->deltas.len++] = line->t[i] - last;
-		last = line->t[i];
-		any = true;
-	}
-	*deltas = scratch->deltas.len;
-	return *deltas ? kth(scratch->deltas.data, *deltas, (*deltas - 1) / 4) : 0;
+	for (size_t i = 1; i < line->n; i++)
+		if (!(line->flags[i] & TIMELINE_FIRST)) {
+			int64_t delta = line->t[i] - line->t[i - 1];
+			r.shortest = n == 0 || delta < r.shortest ? delta : r.shortest;
+			scratch->deltas.data[n++] = delta;
+		}
+	r.deltas = n;
+	r.quartile = n ? kth(scratch->deltas.data, n, (n - 1) / 4) : 0;
+	return r;
 }
 
 /* The shorter of two intervals, of which those that aren't above 0 are none. */
@@ -73,23 +78,28 @@ static int64_t shorter(int64_t a, int64_t b)
 }
 
 /*
- * The scrape interval that gaps are measured by: the base's own; where it has too few samples to tell (two
- * samples around an outage look like a long interval), the shortest that any replica shows.
+ * The scrape interval that gaps are measured by: the base's own. Where it has too few samples to tell (two samples
+ * around an outage look like a long interval), the shortest that any replica shows; and where it misses so many scrapes
+ * that the others go by a shorter interval, which its own shortest distance confirms, theirs.
  */
 static int64_t interval_of(
 	const struct timeline *lines, size_t n, int64_t left, int64_t right, struct timeline_scratch *scratch)
 {
-	int64_t shortest = 0;
-	for (size_t i = 0; i < n; i++) {
-		size_t deltas;
-		int64_t interval = line_interval(&lines[i], scratch, &deltas);
-		if (i == 0 && deltas >= ENOUGH_DELTAS)
-			return interval;
-		shortest = shorter(shortest, interval);
+	struct rhythm base = rhythm_of(&lines[0], scratch);
+	int64_t others = 0, shortest = base.quartile;
+	for (size_t i = 1; i < n; i++) {
+		struct rhythm r = rhythm_of(&lines[i], scratch);
+		shortest = shorter(shortest, r.quartile);
+		others = r.deltas >= ENOUGH_DELTAS ? shorter(others, r.quartile) : others;
 	}
-	bool tells = shortest != 0;
+	if (base.deltas >= ENOUGH_DELTAS) {
+		bool misses = others && others < base.quartile && 2 * base.shortest <= 3 * others;
+		return misses ? others : base.quartile;
+	}
+	if (shortest)
+		return shortest;
 	/* One sample a chunk: what is known of the neighbours. */
-	for (size_t i = 0; i < n && !tells; i++)
+	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < lines[i].n; k++) {
 			int64_t t = lines[i].t[k];
 			if (k > 0)
@@ -265,12 +275,14 @@ static void merge_complete(const struct timeline *lines, size_t n, int64_t left,
 	}
 	if (right != INT64_MAX && right > last)
 		vec_push(a, (struct pick){ right, KNOWN, 0 });
-	for (uint32_t k = 1; k < n; k++) {
-		lay_under(b, a, &lines[k], k, interval, &scratch->markers);
-		struct picks *swap = a;
-		a = b;
-		b = swap;
-	}
+	/* A second round, because a sample near an end that was not needed may be once a third replica goes on beyond it. */
+	for (unsigned round = 0; round < (n > 2 ? 2u : 1u); round++)
+		for (uint32_t k = 1; k < n; k++) {
+			lay_under(b, a, &lines[k], k, interval, &scratch->markers);
+			struct picks *swap = a;
+			a = b;
+			b = swap;
+		}
 	for (size_t k = 0; k < n; k++)
 		for (size_t i = 0; i < lines[k].n; i++)
 			any_marker |= lines[k].flags[i] & TIMELINE_STALE;

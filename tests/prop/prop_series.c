@@ -286,6 +286,32 @@ static unsigned between(const struct world *w, int64_t x, int64_t y)
 	return n;
 }
 
+/*
+ * A gap of the output from x to y must be a gap of every replica: each has one of more than 1.5 intervals there, and
+ * what it has beside that lies within half an interval of x or y.
+ */
+static bool is_fillable(const struct world *w, int64_t x, int64_t y)
+{
+	for (unsigned r = 0; r < w->replicas; r++) {
+		int64_t before = INT64_MIN, widest = 0;
+		for (size_t i = 0; i <= w->samples[r].len; i++) {
+			bool end = i == w->samples[r].len;
+			if (!end && is_stale(w->samples[r].data[i].v))
+				continue;
+			int64_t t = end ? INT64_MAX : w->samples[r].data[i].t;
+			if (t > x && before < y)
+				widest = before == INT64_MIN || end ? INT64_MAX : MAX_OF(widest, t - before);
+			before = t;
+		}
+		if (widest == INT64_MAX)
+			continue;
+		if (2 * widest <= 3 * w->interval - 8 * w->jitter ||
+			y - x - widest > w->interval + 4 * w->jitter)
+			return true;
+	}
+	return false;
+}
+
 static void check_series(const struct world *w, const struct series *s)
 {
 	const struct sample *last = NULL;
@@ -307,7 +333,7 @@ static void check_series(const struct world *w, const struct series *s)
 			fail(w, "a counter falls", x->t);
 		value = v;
 		if (last && 2 * (x->t - last->t) > 3 * (w->interval + 4 * w->jitter) &&
-			between(w, last->t, x->t))
+			is_fillable(w, last->t, x->t))
 			fail(w, "a gap that a replica could fill", last->t);
 		if (last) {
 			double u;
