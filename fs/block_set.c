@@ -15,6 +15,8 @@
 #include <stdatomic.h>
 
 #define KNOWN_MAX_BYTES (16u << 20)
+#define RECENT_SETS     4u
+#define RECENT_US       10000000 /* a listing that takes longer may see two sets */
 
 struct known {
 	uint64_t hash;
@@ -28,6 +30,8 @@ struct block_sets {
 
 	pthread_mutex_t lock;
 	struct block_set *now;
+	struct block_set *recent[RECENT_SETS]; /* that `now` has replaced lately, the last first; or NULL */
+	int64_t replaced_us;
 	VEC(struct known) known; /* sorted by hash */
 };
 
@@ -67,6 +71,11 @@ static struct block_set *set_of(struct view_snapshot *snapshot)
 		}
 		b->by_hash[b->n++] = b->by_hash[i];
 	}
+	struct ulid *all = xcalloc(b->n ? b->n : 1, sizeof *all);
+	for (size_t i = 0; i < b->n; i++)
+		all[i] = *merged_block_ulid(b->by_hash[i].block);
+	b->tag = node_set_tag(all, b->n);
+	free(all);
 	return b;
 }
 
@@ -136,6 +145,8 @@ void block_sets_close(struct block_sets *s)
 	if (!s)
 		return;
 	block_set_unref(s->now);
+	for (unsigned i = 0; i < RECENT_SETS; i++)
+		block_set_unref(s->recent[i]);
 	vec_fini(&s->known);
 	pthread_mutex_destroy(&s->update);
 	pthread_mutex_destroy(&s->lock);
@@ -182,7 +193,10 @@ void block_sets_update(struct block_sets *s)
 	pthread_mutex_lock(&s->update);
 	struct block_set *b = set_of(view_snapshot(s->view));
 	pthread_mutex_lock(&s->lock);
-	struct block_set *old = s->now;
+	struct block_set *old = s->recent[RECENT_SETS - 1];
+	memmove(s->recent + 1, s->recent, (RECENT_SETS - 1) * sizeof *s->recent);
+	s->recent[0] = s->now;
+	s->replaced_us = clock_monotonic_us();
 	s->now = b;
 	pthread_mutex_unlock(&s->lock);
 	/* Safe without a reference: only an update, and there is one at a time, takes the set away. */
@@ -197,6 +211,25 @@ struct block_set *block_sets_get(struct block_sets *s)
 	struct block_set *b = s->now;
 	atomic_fetch_add(&b->refs, 1);
 	pthread_mutex_unlock(&s->lock);
+	return b;
+}
+
+struct block_set *block_sets_get_tagged(struct block_sets *s, uint32_t tag)
+{
+	struct block_set *old[RECENT_SETS] = { NULL };
+	pthread_mutex_lock(&s->lock);
+	if (s->recent[0] && clock_monotonic_us() - s->replaced_us > RECENT_US) {
+		memcpy(old, s->recent, sizeof old);
+		memset(s->recent, 0, sizeof s->recent);
+	}
+	struct block_set *b = s->now;
+	for (unsigned i = 0; i < RECENT_SETS && b->tag != tag && s->recent[i]; i++)
+		if (s->recent[i]->tag == tag)
+			b = s->recent[i];
+	atomic_fetch_add(&b->refs, 1);
+	pthread_mutex_unlock(&s->lock);
+	for (unsigned i = 0; i < RECENT_SETS; i++)
+		block_set_unref(old[i]);
 	return b;
 }
 

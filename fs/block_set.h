@@ -20,6 +20,7 @@ struct block_set {
 	_Atomic unsigned refs;
 	struct view_snapshot *snapshot;
 	int64_t since_ms; /* when it was published, for the root's mtime */
+	uint32_t tag;     /* 17 bits that tell this set of blocks from others, in any process */
 	size_t n;
 	struct block_ref *by_hash;
 };
@@ -34,7 +35,14 @@ void block_sets_close(struct block_sets *s); /* NULL is fine */
 void block_sets_update(struct block_sets *s);
 
 struct block_set *block_sets_get(struct block_sets *s); /* a reference */
-void block_set_unref(struct block_set *b);              /* NULL is fine */
+
+/*
+ * The set that a listing began with, so that it ends with it too: one that shows blocks of two sets would show windows
+ * twice. The present one where that set has been gone for long. A reference.
+ */
+struct block_set *block_sets_get_tagged(struct block_sets *s, uint32_t tag);
+
+void block_set_unref(struct block_set *b); /* NULL is fine */
 DEFINE_AUTO(block_set, struct block_set *, block_set_unref)
 
 /* The first block whose hash is not below. */

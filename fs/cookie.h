@@ -11,10 +11,12 @@
 #include <stdint.h>
 
 enum cookie_phase {
-	COOKIE_FIXED,  /* ".", ".." and entries that are always there, by number */
-	COOKIE_BLOCKS, /* merged blocks, by the hash of their ULID */
-	COOKIE_NAMES,  /* everything else, by the hash of its name */
+	COOKIE_FIXED, /* ".", ".." and entries that are always there, by number */
+	COOKIE_BLOCKS, /* merged blocks, by the hash of their ULID; above it which set of blocks the listing began with */
+	COOKIE_NAMES, /* everything else, by the hash of its name */
 };
+
+#define COOKIE_HASH_BITS 44 /* of a block; the 17 above are the set's tag */
 
 #define COOKIE_DOT    1u
 #define COOKIE_DOTDOT 2u

@@ -30,6 +30,11 @@ uint64_t node_upper(uint64_t ino, const void *generation, size_t n)
 	return (uint64_t)NODE_UPPER << 60 | gen << 40 | ino;
 }
 
+uint32_t node_set_tag(const struct ulid *all, size_t n)
+{
+	return (uint32_t)(XXH3_64bits(all, n * sizeof *all) & LOW_BITS(17));
+}
+
 uint64_t node_name_hash(const char *name)
 {
 	return XXH3_64bits(name, strlen(name)) & LOW_BITS(60);

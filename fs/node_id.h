@@ -64,6 +64,9 @@ static inline uint32_t node_bucket_first_part(uint64_t id)
 /* A backing inode's number and whatever tells it from an earlier file that had the same number. */
 uint64_t node_upper(uint64_t ino, const void *generation, size_t n);
 
+/* 17 bits that stand for a set of blocks, given in one order. */
+uint32_t node_set_tag(const struct ulid *all, size_t n);
+
 /* 60 bits: the place of a name in a directory that is listed in the order of hashes. */
 uint64_t node_name_hash(const char *name);
 

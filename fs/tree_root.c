@@ -107,8 +107,12 @@ static int list(struct fs *fs, uint64_t dir, uint64_t cookie, bool want_attr, fs
 	}
 	uint64_t next = cookie_next(cookie, COOKIE_BLOCKS);
 	if (next != UINT64_MAX) {
-		auto_of(block_set) struct block_set *set = block_sets_get(fs->blocks);
-		for (size_t i = block_set_from(set, next); i < set->n; i++) {
+		/* `next` is 0 at the beginning, else it carries the set with which the listing began. */
+		auto_of(block_set) struct block_set *set =
+			next ? block_sets_get_tagged(fs->blocks, (uint32_t)((next - 1) >> COOKIE_HASH_BITS))
+			     : block_sets_get(fs->blocks);
+		uint64_t from = next ? ((next - 1) & ((1ull << COOKIE_HASH_BITS) - 1)) + 1 : 0;
+		for (size_t i = block_set_from(set, from); i < set->n; i++) {
 			const struct block_ref *ref = &set->by_hash[i];
 			const struct ulid *u = merged_block_ulid(ref->block);
 			enum whiteout_state state = whiteouts_state(fs->whiteouts, u);
@@ -119,7 +123,9 @@ static int list(struct fs *fs, uint64_t dir, uint64_t cookie, bool want_attr, fs
 			if (state == WHITEOUT_PENDING)
 				strcpy(name + ULID_CHARS, WHITEOUT_SUFFIX);
 			tree_block_entry(fs, ref->block, ref->hash, &entry);
-			if (emit(arg, name, &entry, cookie_make(COOKIE_BLOCKS, ref->hash)))
+			if (emit(arg, name, &entry,
+				    cookie_make(COOKIE_BLOCKS,
+					    (uint64_t)set->tag << COOKIE_HASH_BITS | ref->hash)))
 				return 0;
 		}
 	}

@@ -41,3 +41,46 @@ assert os.fstat(fd).st_size == len(want)
 PY
 check_equal "$(md5sum <"$BLOCKS/was/chunks/000001")" "$want" "the source"
 unmount "$MOUNT_PID" "$MNT"
+
+# A long listing that a publication interrupts shows one set or the other, never parts of both.
+make_block 01HQZZZZZZ000000000000000C
+fs_mount -n 2000
+python3 - "$MNT" "$BLOCKS" "$MOUNT_PID" <<'PY'
+import os, signal, sys, threading, time
+mnt, blocks, pid = sys.argv[1], sys.argv[2], int(sys.argv[3])
+# Two sets without a block in common but the 2,000: one window each, under another name.
+sets = [{f"01HQZZZZZZ00000000000{s}{i:04d}" for i in range(40)} for s in "AB"]
+away = f"{blocks}/../away"
+os.mkdir(away)
+for names, place in ((sets[0], blocks), (sets[1], away)):
+	for name in names:
+		os.mkdir(f"{place}/{name}")
+stop = threading.Event()
+def swap():
+	now = 0
+	while not stop.is_set():
+		for name in sets[now]:
+			os.rename(f"{blocks}/{name}", f"{away}/{name}")
+		for name in sets[1 - now]:
+			os.rename(f"{away}/{name}", f"{blocks}/{name}")
+		now = 1 - now
+		os.kill(pid, signal.SIGHUP)
+		# The fake view reads the directory when it gets to it: leave it time, or it sees a mixture itself.
+		time.sleep(0.3)
+os.kill(pid, signal.SIGHUP)
+time.sleep(0.3)
+t = threading.Thread(target=swap)
+t.start()
+seen = [0, 0]
+try:
+	end = time.monotonic() + 6
+	while time.monotonic() < end:
+		names = {n for n in os.listdir(mnt) if n.startswith("01HQZZZZZZ")} - {"01HQZZZZZZ000000000000000B", "01HQZZZZZZ000000000000000C"}
+		assert names in sets, f"{len(names & sets[0])} of one set, {len(names & sets[1])} of the other"
+		seen[sets.index(names)] += 1
+finally:
+	stop.set()
+	t.join()
+assert min(seen) > 2, seen
+PY
+unmount "$MOUNT_PID" "$MNT"
