@@ -9,7 +9,7 @@ gives them: cluster=eu,replica=a:DUMP. The truth has no replica label. What must
 
  - it stands once, without the replica label, and is in the truth;
  - its timestamps strictly rise, and every sample is a sample of one replica, bit for bit;
- - complete: a gap of more than 1.5 intervals is one in every replica, but for half an interval at its edges; so
+ - complete: a gap of more than 1.5 intervals is one in every replica, but for half an interval at its edges and stale markers; so
    count_over_time(x[5m]) at any minute is no less than the best replica's, but for one sample and one a switch;
  - never more than one replica's rate: in any 5 minutes, one sample an interval, and one more a switch, which only a gap
    of a replica justifies;
@@ -95,6 +95,9 @@ def check_series(key, times, values, replicas, truth, interval):
     for i in range(1, len(times)):
         switches.append(switches[-1] + (origin[i] != origin[i - 1]))
 
+    # A stale marker is a sample, but none that fills a gap.
+    lively = [[t for t, v in zip(*r) if v != "NaN"] for r in replicas]
+    shown = [t for t, v in zip(times, values) if v != "NaN"]
     slack = interval * 0.05
     # Who follows one replica switches only at a gap of one: there and back.
     gaps = []
@@ -104,19 +107,20 @@ def check_series(key, times, values, replicas, truth, interval):
     edges = [float("-inf")] + times + [float("inf")]
     for i in range(1, len(edges)):
         if edges[i] - edges[i - 1] > 1.5 * interval + slack:
-            for n, r in enumerate(replicas):
-                t = inside(r[0], edges[i - 1] + interval / 2 + slack, edges[i] - interval / 2 - slack)
+            for n, r in enumerate(lively):
+                t = inside(r, edges[i - 1] + interval / 2 + slack, edges[i] - interval / 2 - slack)
                 if t is not None:
                     finding(f"{key}: silent from {edges[i - 1]} to {edges[i]}, where replica {n} has {t}")
                     break
 
     for end in range(times[0] // 60_000 * 60_000 + WINDOW, times[-1], 60_000):
         lo, hi = bisect.bisect_right(times, end - WINDOW), bisect.bisect_right(times, end)
-        best = max(bisect.bisect_right(r[0], end) - bisect.bisect_right(r[0], end - WINDOW) for r in replicas)
+        best = max(bisect.bisect_right(r, end) - bisect.bisect_right(r, end - WINDOW) for r in lively)
+        alive = bisect.bisect_right(shown, end) - bisect.bisect_right(shown, end - WINDOW)
         turns = switches[hi - 1] - switches[lo] if hi > lo else 0
         may_turn = 2 * sum(x < end and y > end - WINDOW for x, y in gaps)
-        if hi - lo < best - 1 - turns:
-            finding(f"{key}: {hi - lo} samples in the 5 minutes to {end}, a replica has {best}")
+        if alive < best - 1 - turns:
+            finding(f"{key}: {alive} samples in the 5 minutes to {end}, a replica has {best}")
         if hi - lo > WINDOW // interval + 2 + min(turns, may_turn):
             finding(f"{key}: {hi - lo} samples in the 5 minutes to {end} is more than one replica's rate")
 

@@ -243,6 +243,21 @@ dump_bucket() {
 	done <"$dir/labels"
 }
 
+# settle MOUNTPOINT: reads all there is until the names of the blocks stand. A chunk that turns out larger than planned makes its
+# block be merged again, at the next sync; mount with --sync-block-duration=1s.
+settle() {
+	local before block
+	for _ in 1 2 3 4 5; do
+		before=$(blocks_of "$1")
+		for block in $before; do
+			cat "$1/$block"/chunks/* >/dev/null
+		done
+		sleep $((3 * PATIENCE))
+		[[ $before != "$(blocks_of "$1")" ]] || return 0
+	done
+	fail "the blocks are merged again and again"
+}
+
 # check_dedup BUCKET TRUTH MOUNTPOINT INTERVAL_MS: what must hold for every series of the mount; see dedup_oracle.py.
 check_dedup() {
 	local replicas

@@ -7,7 +7,7 @@
 need_fuse
 need promtool prometheus jq python3 curl
 
-end=1699999200000
+end=1699992000000
 gen() { "$GENBUCKET" "$WORK/$1" --clusters eu --replicas a,b --hours 4 --end $end --instances 2 --block-hours "$2"; }
 gen small 2
 gen big 4

@@ -14,7 +14,7 @@ promtool tsdb list "$WORK/mnt" >"$WORK/list"
 check_equal "$(grep -c '^01' "$WORK/list" || true)" 3 "the number of blocks that promtool lists"
 for block in $(blocks_of "$WORK/mnt"); do
 	check_has "$(cat "$WORK/list")" "$block" "promtool tsdb list"
-	check_has "$(promtool tsdb analyze "$WORK/mnt" "$block" 2>&1)" "Total Series: $(jq .stats.numSeries "$WORK/mnt/$block/meta.json")" \
+	check_has "$(promtool tsdb analyze "$WORK/mnt" "$block" 2>&1)" "Series: $(jq .stats.numSeries "$WORK/mnt/$block/meta.json")" \
 		"promtool tsdb analyze of $block"
 done
 
