@@ -269,16 +269,6 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void render_status(void *arg, struct buf *out)
-{
-	view_status_json(((struct mount *)arg)->view, out);
-}
-
-static void render_blocks(void *arg, struct buf *out)
-{
-	view_blocks_json(((struct mount *)arg)->view, out);
-}
-
 static void render_config(void *arg, struct buf *out)
 {
 	objstore_config_render(((struct mount *)arg)->config, out);
@@ -341,8 +331,6 @@ static char *fuse_options(const struct mount_flags *f)
 static int start_fs(struct mount *m, struct err *e)
 {
 	const struct fs_control_file control[] = {
-		{ "status.json", render_status, m },
-		{ "blocks.json", render_blocks, m },
 		{ "config.yaml", render_config, m },
 	};
 	auto_free char *upper = xasprintf("%s/upper", m->flags.data_dir);

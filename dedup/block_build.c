@@ -194,14 +194,23 @@ static int write_files(const char *dir, const struct window *w, const struct ded
 	auto_buf struct buf text = { 0 }, meta = { 0 };
 	auto_free char *state_path = xasprintf("%s/block.json", dir),
 		       *meta_path = xasprintf("%s/meta.json", dir);
+	auto_free char *tombstones_path = xasprintf("%s/tombstones", dir);
+	auto_buf struct buf tombstones = { 0 };
 	VEC(struct ulid) ulids = { 0 };
+	VEC(struct catalogue_block *) sources = { 0 };
 	uint64_t hash;
-	for (size_t i = 0; i < w->n; i++)
+	for (size_t i = 0; i < w->n; i++) {
 		vec_push(&ulids, w->sources[i].block->meta->ulid);
+		vec_push(&sources, w->sources[i].block);
+	}
 	state->overrides = slot_overrides_of_sources(overrides, ulids.data, ulids.len, &hash);
 	vec_fini(&ulids);
-	block_state_write(state, &text);
+	block_state_write(state, sources.data, sources.len, &text);
+	vec_fini(&sources);
+	tombstones_write(&(struct tombstones){ 0 }, &tombstones); /* Prometheus' snapshots want one */
 	int r = file_replace(state_path, text.data, text.len, e);
+	if (r == 0)
+		r = file_replace(tombstones_path, tombstones.data, tombstones.len, e);
 	if (r < 0)
 		return r;
 	write_meta(w, settings, &state->merge, &meta);

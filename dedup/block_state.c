@@ -22,7 +22,21 @@ static const struct {
 	{ "overrides", offsetof(struct block_state, overrides) },
 };
 
-void block_state_write(const struct block_state *s, struct buf *out)
+static void write_source(struct json_writer *w, const struct catalogue_block *b)
+{
+	json_write_object(w);
+	json_write_key_str(w, "ulid", b->ulid);
+	json_write_key_bool(w, "tombstones", b->has_tombstones);
+	json_write_key(w, "segment_bytes");
+	json_write_array(w);
+	for (unsigned i = 0; i < b->n_segments; i++)
+		json_write_u64(w, b->segment_bytes[i]);
+	json_write_array_end(w);
+	json_write_object_end(w);
+}
+
+void block_state_write(const struct block_state *s, struct catalogue_block *const *sources, size_t n_sources,
+	struct buf *out)
 {
 	struct json_writer w;
 	json_writer_init(&w, out, JSON_INDENT);
@@ -31,6 +45,11 @@ void block_state_write(const struct block_state *s, struct buf *out)
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 		json_write_key_u64(
 			&w, counts[i].key, *(const uint64_t *)((const char *)s + counts[i].offset));
+	json_write_key(&w, "sources");
+	json_write_array(&w);
+	for (size_t i = 0; i < n_sources; i++)
+		write_source(&w, sources[i]);
+	json_write_array_end(&w);
 	json_write_key(&w, "segments");
 	json_write_array(&w);
 	vec_each (seg, &s->merge.segments) {
@@ -100,4 +119,66 @@ int block_state_parse(const char *name, const void *text, size_t n, struct catal
 void block_state_fini(struct block_state *s)
 {
 	index_merge_result_fini(&s->merge);
+}
+
+static int read_source(const struct json_at *at, struct catalogue_block **out, struct err *e)
+{
+	const char *id = "";
+	bool tombstones = false;
+	size_t n = 0;
+	struct json_at list;
+	struct ulid ulid;
+	int r = json_get_str(at, "ulid", &id, e);
+	if (r >= 0 && !ulid_parse(id, &ulid))
+		return json_fail(at, e, -EBADMSG, "has no ULID");
+	if (r < 0 || (r = json_get_bool(at, "tombstones", &tombstones, e)) < 0 ||
+		(r = json_get_array(at, "segment_bytes", &list, &n, e)) < 0)
+		return r;
+	if (n > MAX_SEGMENTS)
+		return json_fail(at, e, -EBADMSG, "has %zu segments", n);
+	uint64_t *bytes = xcalloc(n + 1, sizeof *bytes);
+	for (size_t i = 0; i < n; i++) {
+		struct json_at item = json_item(&list, i);
+		int64_t v = 0;
+		if ((r = json_read_i64(&item, 0, INT64_MAX, &v, e)) < 0) {
+			free(bytes);
+			return r;
+		}
+		bytes[i] = (uint64_t)v;
+	}
+	struct block_meta *meta = xcalloc(1, sizeof *meta);
+	meta->ulid = ulid;
+	*out = catalogue_block_new(meta, 0, bytes, (unsigned)n, tombstones);
+	return 0;
+}
+
+int block_state_sources(const char *name, const void *text, size_t n, struct source_list *out, struct err *e)
+{
+	auto_of(json_doc) struct json_doc *doc = NULL;
+	struct json_at list;
+	size_t len = 0;
+	int r = json_doc_parse(name, text, n, &doc, e);
+	if (r < 0)
+		return r;
+	struct json_at root = json_root(doc);
+	if ((r = json_get_array(&root, "sources", &list, &len, e)) < 0)
+		return r;
+	if (len > DEDUP_MAX_SOURCES)
+		return json_fail(&list, e, -EBADMSG, "has %zu elements", len);
+	for (size_t i = 0; i < len && r >= 0; i++) {
+		struct json_at item = json_item(&list, i);
+		struct catalogue_block *b = NULL;
+		if ((r = read_source(&item, &b, e)) >= 0)
+			vec_push(&out->blocks, b);
+	}
+	if (r < 0)
+		source_list_fini(out);
+	return r < 0 ? r : 0;
+}
+
+void source_list_fini(struct source_list *l)
+{
+	for (size_t i = 0; i < l->blocks.len; i++)
+		catalogue_block_unref(l->blocks.data[i]);
+	vec_fini(&l->blocks);
 }

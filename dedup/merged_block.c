@@ -38,7 +38,7 @@ METRIC_COUNTER(slots_without_data, "thanosfs_slots_without_data_total",
 METRIC_COUNTER(ranges_incomplete, "thanosfs_reads_incomplete_total",
 	"Reads answered with zeros in place of bytes that could not be had.")
 
-enum { FILE_META, FILE_INDEX, FILE_SEGMENTS };
+enum { FILE_META, FILE_TOMBSTONES, FILE_INDEX, FILE_SEGMENTS };
 #define SEGMENT_NAME_BYTES 24
 
 /* What makes slots, for one thread at a time. */
@@ -236,10 +236,11 @@ static int read_state_locked(struct merged_block *b, struct err *e)
 	auto_buf struct buf text = { 0 };
 	auto_free char *path = path_in(b, "block.json"), *map_path = path_in(b, "slots");
 	auto_of(slot_map) struct slot_map *map = NULL;
-	uint64_t meta_bytes = 0, index_bytes = 0;
+	uint64_t meta_bytes = 0, index_bytes = 0, tombstones_bytes = 0;
 	int r = file_read(path, JSON_STATE_MAX_BYTES, &text, e);
 	if (r < 0 || (r = size_of(b, "meta.json", &meta_bytes, e)) < 0 ||
-		(r = size_of(b, "index", &index_bytes, e)) < 0)
+		(r = size_of(b, "index", &index_bytes, e)) < 0 ||
+		(r = size_of(b, "tombstones", &tombstones_bytes, e)) < 0)
 		return r;
 	if ((r = block_state_parse(path, text.data, text.len, b->sources, b->n_sources, &b->state, e)) < 0)
 		return r;
@@ -251,6 +252,8 @@ static int read_state_locked(struct merged_block *b, struct err *e)
 	b->files = xcalloc(FILE_SEGMENTS + n, sizeof *b->files);
 	b->segment_names = xcalloc(n + 1, sizeof *b->segment_names);
 	b->files[FILE_META] = (struct merged_file){ "meta.json", false, meta_bytes, meta_bytes };
+	b->files[FILE_TOMBSTONES] =
+		(struct merged_file){ "tombstones", false, tombstones_bytes, tombstones_bytes };
 	b->files[FILE_INDEX] = (struct merged_file){ "index", false, index_bytes, index_bytes };
 	for (size_t i = 0; i < n; i++) {
 		const struct merged_segment_ref *s = &b->state.merge.segments.data[i];
@@ -505,8 +508,8 @@ static int read_source(struct holdings *h, const struct merged_segment_ref *s, u
 static int read_file(struct merged_block *b, struct holdings *h, size_t file, uint64_t at, size_t n,
 	struct buf *out, struct merged_range *range, struct err *e)
 {
-	if (file == FILE_META) {
-		auto_free char *path = path_in(b, "meta.json");
+	if (file == FILE_META || file == FILE_TOMBSTONES) {
+		auto_free char *path = path_in(b, b->files[file].name);
 		auto_buf struct buf text = { 0 };
 		int r = file_read(path, META_JSON_MAX_BYTES, &text, e);
 		if (r == 0 && text.len < at + n)

@@ -31,7 +31,7 @@ int64_t merged_block_mtime_ms(const struct merged_block *b);
 int merged_block_xattr(struct merged_block *b, const char *name, struct buf *out);
 
 struct merged_file {
-	const char *name; /* "meta.json", "index"; "000001" ... in the directory chunks */
+	const char *name; /* "meta.json", "tombstones", "index"; "000001" ... in the directory chunks */
 	bool in_chunks;
 	uint64_t size;    /* bytes */
 	uint64_t on_disk; /* bytes it takes locally or in the bucket, for st_blocks */

@@ -96,19 +96,17 @@ static int64_t interval_of(
 		bool misses = others && others < base.quartile && 2 * base.shortest <= 3 * others;
 		return misses ? others : base.quartile;
 	}
-	if (shortest)
+	if (others)
 		return shortest;
-	/* One sample a chunk: what is known of the neighbours. */
+	/* Hardly any samples: distances from chunk to chunk count too, and where there are none, from what is known to stand on the sides. */
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < lines[i].n; k++) {
-			int64_t t = lines[i].t[k];
-			if (k > 0)
-				shortest = shorter(shortest, t - lines[i].t[k - 1]);
-			if (right != INT64_MAX)
-				shortest = shorter(shortest, right - t);
-			if (left != INT64_MIN)
-				shortest = shorter(shortest, t - left);
-		}
+		for (size_t k = 1; k < lines[i].n; k++)
+			shortest = shorter(shortest, lines[i].t[k] - lines[i].t[k - 1]);
+	for (size_t i = 0; i < n && !shortest; i++) {
+		shortest = lines[i].n && right != INT64_MAX ? right - lines[i].t[lines[i].n - 1] : 0;
+		shortest =
+			lines[i].n && left != INT64_MIN ? shorter(shortest, lines[i].t[0] - left) : shortest;
+	}
 	return shortest;
 }
 

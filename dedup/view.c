@@ -121,15 +121,82 @@ struct merged_block *view_snapshot_find(const struct view_snapshot *s, const str
 	return NULL;
 }
 
-struct merged_block *view_find_any(struct view *v, const struct ulid *u)
+static struct retired_block *find_retired_locked(struct view *v, const struct ulid *u)
+{
+	vec_each (b, &v->retired)
+		if (ulid_cmp(merged_block_ulid(b->block), u) == 0)
+			return b;
+	return NULL;
+}
+
+static char *block_path(const struct view *v, const struct ulid *u, const char *name)
+{
+	char id[ULID_CHARS + 1];
+	ulid_format(u, id);
+	return xasprintf("%s/%s%s", v->dir, id, name);
+}
+
+/* A block of which only the local directory is left; a reference, or NULL. */
+static struct merged_block *find_on_disk(struct view *v, const struct ulid *u)
+{
+	auto_free char *dir = block_path(v, u, ""), *path = block_path(v, u, "/block.json");
+	auto_buf struct buf text = { 0 };
+	struct source_list sources = { 0 };
+	struct err e;
+	if (!file_exists(path))
+		return NULL;
+	int r = file_read(path, JSON_STATE_MAX_BYTES, &text, &e);
+	if (r == 0)
+		r = block_state_sources(path, text.data, text.len, &sources, &e);
+	if (r < 0) {
+		log_warn("retired block can't be used", KV("err", e.msg));
+		return NULL;
+	}
+	struct merged_block *b = merged_block_new(
+		&v->env, dir, u, 0, ulid_time_ms(u), sources.blocks.data, sources.blocks.len);
+	source_list_fini(&sources);
+	return b;
+}
+
+/* Published or retired, and known to this process. */
+static struct merged_block *find_loaded(struct view *v, const struct ulid *u)
 {
 	pthread_mutex_lock(&v->lock);
 	struct merged_block *b = view_snapshot_find(v->current, u);
-	for (size_t i = 0; i < v->retired.len && !b; i++)
-		if (ulid_cmp(merged_block_ulid(v->retired.data[i].block), u) == 0)
-			b = v->retired.data[i].block;
+	struct retired_block *retired = b ? NULL : find_retired_locked(v, u);
+	if (retired)
+		b = retired->block;
 	if (b)
 		merged_block_ref(b);
+	pthread_mutex_unlock(&v->lock);
+	return b;
+}
+
+struct merged_block *view_find_any(struct view *v, const struct ulid *u)
+{
+	struct merged_block *b = find_loaded(v, u);
+	if (b || !(b = find_on_disk(v, u)))
+		return b;
+	pthread_mutex_lock(&v->lock);
+	struct retired_block *retired = find_retired_locked(v, u);
+	if (retired) { /* another thread was faster */
+		merged_block_unref(b);
+		b = merged_block_ref(retired->block);
+	} else {
+		vec_push(&v->retired,
+			(struct retired_block){ merged_block_ref(b), clock_unix_ms() - VIEW_LATELY_MS });
+	}
+	pthread_mutex_unlock(&v->lock);
+	return b;
+}
+
+struct merged_block *view_find_lately(struct view *v, const struct ulid *u)
+{
+	pthread_mutex_lock(&v->lock);
+	struct retired_block *retired = find_retired_locked(v, u);
+	struct merged_block *b = NULL;
+	if (retired && clock_unix_ms() - retired->since_ms < VIEW_LATELY_MS)
+		b = merged_block_ref(retired->block);
 	pthread_mutex_unlock(&v->lock);
 	return b;
 }
@@ -142,13 +209,6 @@ void view_on_publish(struct view *v,
 	v->on_publish = fn;
 	v->on_publish_arg = arg;
 	pthread_mutex_unlock(&v->lock);
-}
-
-static char *block_path(const struct view *v, const struct ulid *u, const char *name)
-{
-	char id[ULID_CHARS + 1];
-	ulid_format(u, id);
-	return xasprintf("%s/%s%s", v->dir, id, name);
 }
 
 /* One merge of the sync's list. */
@@ -243,7 +303,12 @@ static int judge(struct view *v, const struct jobs *jobs, struct excluded *x, st
 
 static struct merged_block *make_block(struct view *v, const struct window *w)
 {
-	struct merged_block *b = view_find_any(v, &w->ulid);
+	/* Not a retired one: what was found on disk alone knows less of its sources than the listing does. */
+	struct view_snapshot *now = view_snapshot(v);
+	struct merged_block *b = view_snapshot_find(now, &w->ulid);
+	if (b)
+		merged_block_ref(b);
+	view_snapshot_unref(now);
 	if (b)
 		return b;
 	auto_free char *dir = block_path(v, &w->ulid, "");
@@ -393,7 +458,7 @@ static void remove_forgotten(struct view *v, int64_t now_ms)
 		struct err e;
 		if (de->d_name[0] == '.')
 			continue;
-		struct merged_block *b = ulid_parse(de->d_name, &u) ? view_find_any(v, &u) : NULL;
+		struct merged_block *b = ulid_parse(de->d_name, &u) ? find_loaded(v, &u) : NULL;
 		merged_block_unref(b);
 		if (b || fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 			now_ms - (int64_t)st.st_mtim.tv_sec * 1000 < RETIRED_KEEP_MS)

@@ -26,10 +26,18 @@ void view_snapshot_unref(struct view_snapshot *s);
 struct merged_block *view_snapshot_find(const struct view_snapshot *s, const struct ulid *u);
 
 /*
- * A block that was published at some time and whose files may still be open: from the snapshot, or retired. A
- * reference, or NULL. (For node ids that the kernel still knows after the listing changed.)
+ * A block that was published at some time and whose files may still be open: from the snapshot, or retired, also by a
+ * process before this one. A reference, or NULL. (For node ids that the kernel still knows after the listing changed.)
  */
 struct merged_block *view_find_any(struct view *v, const struct ulid *u);
+
+#define VIEW_LATELY_MS 60000
+
+/*
+ * A block that left the listing less than VIEW_LATELY_MS ago: whoever read the listing just before must find what it
+ * named. A reference, or NULL.
+ */
+struct merged_block *view_find_lately(struct view *v, const struct ulid *u);
 
 /* Calls fn(arg, old, new) after each publication, from the thread that synced, with no lock held. */
 void view_on_publish(struct view *v,

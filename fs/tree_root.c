@@ -49,6 +49,20 @@ static struct merged_block *find_block(struct fs *fs, const char *name)
 	return b && whiteouts_state(fs->whiteouts, &u) == want ? merged_block_ref(b) : NULL;
 }
 
+/*
+ * A block whose name is no longer listed but was a moment ago: a Prometheus that read the listing then opens it now,
+ * and takes a missing one badly. A reference, or NULL.
+ */
+static struct merged_block *find_lately(struct fs *fs, const char *name)
+{
+	struct ulid u;
+	bool has_suffix;
+	if (!parse_block_name(name, &u, &has_suffix) || has_suffix ||
+		whiteouts_state(fs->whiteouts, &u) != WHITEOUT_NONE)
+		return NULL;
+	return view_find_lately(fs->options.view, &u);
+}
+
 static bool is_control(const char *name)
 {
 	return !strcmp(name, CONTROL_NAME);
@@ -76,8 +90,11 @@ static int lookup(struct fs *fs, uint64_t dir, const char *name, struct fuse_ent
 		return 0;
 	}
 	auto_of(merged_block) struct merged_block *b = find_block(fs, name);
-	if (!b)
-		return upper_lookup(fs, dir, name, out);
+	if (!b) {
+		int r = upper_lookup(fs, dir, name, out);
+		if (r != -ENOENT || !(b = find_lately(fs, name)))
+			return r;
+	}
 	tree_block_entry(fs, b, node_block_hash(merged_block_ulid(b)), out);
 	return 0;
 }

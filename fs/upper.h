@@ -139,4 +139,10 @@ int upper_removexattr(struct fs *fs, uint64_t id, const char *name);
 int64_t upper_copy_range(
 	struct fs *fs, uint64_t from, uint64_t from_at, uint64_t to, uint64_t to_at, size_t n, int flags);
 
+/* Links an open file to a name: 0 or -errno. */
+int upper_link_fd(int fd, int dir_fd, const char *name);
+
+/* Gives a copy of a merged block's file a name in the upper directory (upper_copy.c). */
+int upper_link_copy(struct fs *fs, uint64_t id, int dir_fd, const char *name);
+
 #endif

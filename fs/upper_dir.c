@@ -193,23 +193,34 @@ int upper_rename(
 	return r;
 }
 
+/* By descriptor where the process may, else through the name that /proc has for it. */
+int upper_link_fd(int fd, int dir_fd, const char *name)
+{
+	if (linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno == ENOENT && linkat(AT_FDCWD, upper_proc_path(fd).s, dir_fd, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	return -errno;
+}
+
 int upper_link(struct fs *fs, uint64_t id, uint64_t dir, const char *name, struct fuse_entry_param *out)
 {
 	struct upper *u = fs->upper;
 	if (!is_name(name))
 		return -EINVAL;
-	if (node_kind(id) != NODE_UPPER)
+	if (node_kind(id) != NODE_UPPER && node_kind(id) != NODE_BLOCK)
 		return -EXDEV;
-	auto_upper_use struct upper_use f = upper_use(u, id);
 	auto_upper_use struct upper_use d = upper_use(u, dir);
-	if (f.fd < 0 || d.fd < 0)
-		return f.fd < 0 ? f.fd : d.fd;
-	/* By descriptor where the process may, else through the name that /proc has for it. */
-	if (linkat(f.fd, "", d.fd, name, AT_EMPTY_PATH) < 0 &&
-		(errno != ENOENT ||
-			linkat(AT_FDCWD, upper_proc_path(f.fd).s, d.fd, name, AT_SYMLINK_FOLLOW) < 0))
-		return -errno;
-	return enter(u, d.node, name, out);
+	if (d.fd < 0)
+		return d.fd;
+	int r;
+	if (node_kind(id) == NODE_BLOCK) {
+		r = upper_link_copy(fs, id, d.fd, name);
+	} else {
+		auto_upper_use struct upper_use f = upper_use(u, id);
+		r = f.fd < 0 ? f.fd : upper_link_fd(f.fd, d.fd, name);
+	}
+	return r < 0 ? r : enter(u, d.node, name, out);
 }
 
 static int read_names(struct upper_use *d, uint64_t dir, struct name_list **out)
