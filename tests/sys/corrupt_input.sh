@@ -57,9 +57,9 @@ grep -q "${eu_b0##*/}.*version" "$log" || fail "the log does not say that the ve
 metrics=$(cat "$WORK/mnt/.thanosfs/metrics")
 skipped() { sed -n "s/^thanosfs_blocks_skipped_total{reason=\"$1\"} //p" <<<"$metrics"; }
 check_equal "$(skipped corrupt-meta)" 2 "the skipped blocks with a corrupt meta.json"
-check_equal "$(skipped corrupt-index)" 2 "the skipped blocks with a corrupt index"
+check_equal "$(skipped corrupt-index)" 1 "the skipped blocks with a corrupt index"
 check_equal "$(skipped missing-segment)" 1 "the skipped blocks without a segment"
-check_equal "$(skipped missing-index)" 1 "the skipped blocks without an index"
+check_equal "$(skipped missing-index)" 2 "the skipped blocks whose index is missing or cut off"
 check_equal "$(skipped partial)" 1 "the partial blocks"
 # An upload that isn't finished is nothing to warn of, but it is listed.
 for place in "$eu_a0" "$us_a0" "$eu_a1" "$us_a1" "$us_a2" 01ARZ3NDEKTSV4RRFFQ69G5FAV; do

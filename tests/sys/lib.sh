@@ -60,11 +60,11 @@ check_has() { # TEXT PART WHAT
 
 # wait_until SECONDS WHAT COMMAND...: tries every 50 ms until the command succeeds.
 wait_until() {
-	local seconds=$(($1 * PATIENCE)) what=$2 end
+	local seconds=$(($1 * PATIENCE)) what=$2 deadline
 	shift 2
-	end=$((SECONDS + seconds + 1))
+	deadline=$((SECONDS + seconds + 1))
 	until "$@" >/dev/null 2>&1; do
-		((SECONDS < end)) || fail "not within $seconds s: $what"
+		((SECONDS < deadline)) || fail "not within $seconds s: $what"
 		sleep 0.05
 	done
 }
@@ -141,10 +141,10 @@ mount_bucket() {
 }
 
 wait_ready() { # MOUNTPOINT, of the last mount_start
-	local end=$((SECONDS + 120 * PATIENCE))
+	local deadline=$((SECONDS + 120 * PATIENCE))
 	until is_ready "$1"; do
 		is_running "$MOUNT_PID" || fail "thanosfs ended instead of mounting"
-		((SECONDS < end)) || fail "not mounted within $((120 * PATIENCE)) s"
+		((SECONDS < deadline)) || fail "not mounted within $((120 * PATIENCE)) s"
 		sleep 0.05
 	done
 }
@@ -172,10 +172,10 @@ prometheus_start() {
 		--web.listen-address="127.0.0.1:$port" "$@" >>"$WORK/$name.log" 2>&1 </dev/null &
 	PROM_PID=$!
 	pids+=("$PROM_PID")
-	local end=$((SECONDS + 60 * PATIENCE))
+	local deadline=$((SECONDS + 60 * PATIENCE))
 	until curl -sf -m 5 -o /dev/null "$PROM_URL/-/ready"; do
 		is_running "$PROM_PID" || fail "Prometheus ended at start"
-		((SECONDS < end)) || fail "Prometheus is not ready after $((60 * PATIENCE)) s"
+		((SECONDS < deadline)) || fail "Prometheus is not ready after $((60 * PATIENCE)) s"
 		sleep 0.05
 	done
 }
