@@ -82,9 +82,9 @@ check_equal "$(ask_value 'count(count by (cluster) (count_over_time(up[2h])))' $
 
 say "a corrupt chunk costs nothing where another replica has the samples"
 ask 'count({cluster="eu",__name__=~"node.*"})' $((end - 3600)) >/dev/null
-ask 'count(count_over_time({cluster="eu",__name__=~"node.*"}[2h]))' $((end - 1)) >/dev/null
+ask 'count(last_over_time({cluster="eu",__name__=~"node.*"}[2h]))' $((end - 1)) >/dev/null
 grep -q "${eu_a2##*/}" "$log" || fail "the log does not name the block of the corrupt chunk"
-ask 'sum(count_over_time({__name__=~".+"}[2h]))' $((end - 1)) >/dev/null
+ask 'count(last_over_time({__name__=~".+"}[2h]))' $((end - 1)) >/dev/null
 
 say "where no other has them, it costs the queries that need it"
 stop "$PROM_PID"
@@ -92,11 +92,11 @@ unmount "$MOUNT_PID" "$WORK/mnt"
 rm -r "$eu_b2"
 mount_bucket alone "$bucket" "$WORK/mnt" --query.replica-label=replica
 prometheus_start prom "$WORK/mnt"
-answer=$(curl -s --data-urlencode 'query=count(count_over_time({cluster="eu",__name__=~".+"}[2h]))' -d time=$((end - 1)) \
+answer=$(curl -s --data-urlencode 'query=count(last_over_time({cluster="eu",__name__=~".+"}[2h]))' -d time=$((end - 1)) \
 	"$PROM_URL/api/v1/query")
 check_equal "$(jq -r '.status, .errorType' <<<"$answer" | tr '\n' ' ')" "error execution " "the answer over the corrupt chunk"
 check_has "$answer" "checksum mismatch" "the answer over the corrupt chunk"
-ask 'count(count_over_time({cluster="us",__name__=~".+"}[2h]))' $((end - 1)) >/dev/null
+ask 'count(last_over_time({cluster="us",__name__=~".+"}[2h]))' $((end - 1)) >/dev/null
 is_running "$PROM_PID" || fail "Prometheus died"
 stop "$PROM_PID"
 unmount "$MOUNT_PID" "$WORK/mnt"

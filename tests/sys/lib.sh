@@ -23,16 +23,18 @@ pids=()	  # processes to stop, the last first
 mounts=() # mount points to leave, the last first
 logs=()	  # what to show when the test fails
 
+# What a test says reaches its output from within redirections and substitutions too.
+exec 3>&1
 say() { echo "$*"; }
 
 fail() {
-	echo "FAILED: $*"
+	echo "FAILED: $*" >&3
 	exit 1
 }
 
 # Only for what lies outside the project.
 skip() {
-	echo "SKIPPED: $*"
+	echo "SKIPPED: $*" >&3
 	exit 77
 }
 
@@ -116,7 +118,7 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 143' TERM INT
-trap 'echo "FAILED: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND"' ERR
+trap 'echo "FAILED: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&3' ERR
 
 # mount_start NAME MOUNTPOINT FLAGS...: mounts in the background; $MOUNT_PID is the process, its log $WORK/NAME.log.
 mount_start() {
@@ -125,7 +127,7 @@ mount_start() {
 	mkdir -p "$at"
 	logs+=("$WORK/$name.log")
 	# A shell without job control would start it with SIGINT ignored.
-	env --default-signal=INT "$THANOSFS" mount "$@" "$at" >>"$WORK/$name.log" 2>&1 </dev/null &
+	env --default-signal=INT "$THANOSFS" mount "$@" "$at" >>"$WORK/$name.log" 2>&1 </dev/null 3>&- &
 	MOUNT_PID=$!
 	pids+=("$MOUNT_PID")
 	mounts+=("$at")
@@ -169,7 +171,7 @@ prometheus_start() {
 	logs+=("$WORK/$name.log")
 	prometheus --config.file="$WORK/$name.yml" --storage.tsdb.path="$dir" --storage.tsdb.retention.time=100y \
 		--storage.tsdb.min-block-duration=2h --storage.tsdb.max-block-duration=2h \
-		--web.listen-address="127.0.0.1:$port" "$@" >>"$WORK/$name.log" 2>&1 </dev/null &
+		--web.listen-address="127.0.0.1:$port" "$@" >>"$WORK/$name.log" 2>&1 </dev/null 3>&- &
 	PROM_PID=$!
 	pids+=("$PROM_PID")
 	local deadline=$((SECONDS + 60 * PATIENCE))
