@@ -240,6 +240,8 @@ int block_build(const char *parent, const struct window *w, struct bucket *bucke
 		r = write_files(tmp, w, settings, overrides, &state, e);
 	if (r == 0)
 		r = file_fsync_dir(tmp, e);
+	if (r == 0) /* what is left of one that was damaged, or only half removed */
+		r = file_remove_tree(dir, e);
 	if (r == 0 && rename(tmp, dir) < 0)
 		r = err_errno(e, -errno, "renaming %s", tmp);
 	if (r == 0)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dedup/block_state.h"
 
+#include "lib/base/crc32c.h"
 #include "lib/base/json.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
-#define VERSION      1
+#define VERSION      2
 #define MAX_SEGMENTS 1000000
 
 static const struct {
@@ -21,6 +24,35 @@ static const struct {
 	{ "index_bytes", offsetof(struct block_state, merge.index_bytes) },
 	{ "overrides", offsetof(struct block_state, overrides) },
 };
+
+/*
+ * The file starts with the checksum of its text, in which the checksum itself counts as zeros: a number that a bad
+ * disk changed would make other blocks' bytes out of it, and JSON would not notice.
+ */
+#define CHECKSUM_START  "{\n\t\"crc32c\": \""
+#define CHECKSUM_ZEROS  "00000000"
+#define CHECKSUM_AT     (sizeof CHECKSUM_START - 1)
+#define CHECKSUM_DIGITS (sizeof CHECKSUM_ZEROS - 1)
+
+static void format_checksum(const void *text, size_t n, char out[CHECKSUM_DIGITS + 1])
+{
+	const char *p = text;
+	uint32_t crc = crc32c(0, p, CHECKSUM_AT);
+	crc = crc32c(crc, CHECKSUM_ZEROS, CHECKSUM_DIGITS);
+	crc = crc32c(crc, p + CHECKSUM_AT + CHECKSUM_DIGITS, n - CHECKSUM_AT - CHECKSUM_DIGITS);
+	snprintf(out, CHECKSUM_DIGITS + 1, "%08" PRIx32, crc);
+}
+
+static int parse(const char *name, const void *text, size_t n, struct json_doc **out, struct err *e)
+{
+	char checksum[CHECKSUM_DIGITS + 1];
+	if (n < CHECKSUM_AT + CHECKSUM_DIGITS || memcmp(text, CHECKSUM_START, CHECKSUM_AT) != 0)
+		return err_set(e, -EBADMSG, "%s does not start with its checksum", name);
+	format_checksum(text, n, checksum);
+	if (memcmp((const char *)text + CHECKSUM_AT, checksum, CHECKSUM_DIGITS) != 0)
+		return err_set(e, -EBADMSG, "%s is damaged: its checksum is %s", name, checksum);
+	return json_doc_parse(name, text, n, out, e);
+}
 
 static void write_source(struct json_writer *w, const struct catalogue_block *b)
 {
@@ -39,8 +71,11 @@ void block_state_write(const struct block_state *s, struct catalogue_block *cons
 	struct buf *out)
 {
 	struct json_writer w;
+	size_t start = out->len;
+	char checksum[CHECKSUM_DIGITS + 1];
 	json_writer_init(&w, out, JSON_INDENT);
 	json_write_object(&w);
+	json_write_key_str(&w, "crc32c", CHECKSUM_ZEROS);
 	json_write_key_u64(&w, "version", VERSION);
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 		json_write_key_u64(
@@ -62,6 +97,8 @@ void block_state_write(const struct block_state *s, struct catalogue_block *cons
 	json_write_array_end(&w);
 	json_write_object_end(&w);
 	buf_add_u8(out, '\n');
+	format_checksum(out->data + start, out->len - start, checksum);
+	memcpy(out->data + start + CHECKSUM_AT, checksum, CHECKSUM_DIGITS);
 }
 
 static int read_segment(const struct json_at *at, struct catalogue_block *const *sources, size_t n_sources,
@@ -88,7 +125,7 @@ int block_state_parse(const char *name, const void *text, size_t n, struct catal
 	struct block_state s = { 0 };
 	int64_t version = 0;
 	size_t len = 0;
-	int r = json_doc_parse(name, text, n, &doc, e);
+	int r = parse(name, text, n, &doc, e);
 	if (r < 0)
 		return r;
 	struct json_at root = json_root(doc), list;
@@ -157,7 +194,7 @@ int block_state_sources(const char *name, const void *text, size_t n, struct sou
 	auto_of(json_doc) struct json_doc *doc = NULL;
 	struct json_at list;
 	size_t len = 0;
-	int r = json_doc_parse(name, text, n, &doc, e);
+	int r = parse(name, text, n, &doc, e);
 	if (r < 0)
 		return r;
 	struct json_at root = json_root(doc);

@@ -244,33 +244,44 @@ static uint64_t add_overlapping(
 	return bytes;
 }
 
+/* The parts that the slot is known to need; 0: it is as planned. */
+static unsigned parts_of(const struct layout *l, const struct slot_source *base, const struct slot *s,
+	struct slot_part parts[SLOT_OVERRIDE_MAX_PARTS])
+{
+	struct slot_key key = { .ref = base->ref, .from = s->from, .to = s->to };
+	if (!l->overrides)
+		return 0;
+	key.source = l->sources[base->source].block->meta->ulid;
+	return slot_overrides_find(l->overrides, &key, parts);
+}
+
+/*
+ * Adds a slot, or its parts, each of which may need parts in turn: where sources came since they were learned, or where
+ * there were too many to be learned at once. So parts cover all of the slot's time.
+ */
 static void push_slot(struct layout *l, size_t pool_first, struct planned_chunk *c)
 {
 	struct slot_part parts[SLOT_OVERRIDE_MAX_PARTS];
-	unsigned n = 0;
 	c->is_slot = true;
 	c->slot.n_sources = (uint32_t)(l->pool.len - pool_first);
-	if (l->overrides) {
-		const struct slot_source *base = &l->pool.data[pool_first];
-		struct slot_key key = { .ref = base->ref, .from = c->slot.from };
-		key.source = l->sources[base->source].block->meta->ulid;
-		n = slot_overrides_find(l->overrides, &key, parts);
-	}
-	if (n == 0) {
+	unsigned n = parts_of(l, &l->pool.data[pool_first], &c->slot, parts);
+	if (n == 1)
+		c->slot.capacity = MIN_OF(MAX_OF(parts[0].bytes, MIN_CAPACITY), CHUNK_MAX_BYTES);
+	if (n <= 1) {
 		vec_push(&l->out, *c);
 		vec_push(&l->out_first, pool_first);
+		return;
 	}
 	for (unsigned i = 0; i < n; i++) {
 		struct planned_chunk part = *c;
-		part.mint = parts[i].mint;
-		part.maxt = parts[i].maxt;
-		part.slot.capacity = parts[i].bytes;
+		part.slot.capacity = MIN_OF(MAX_OF(parts[i].bytes, MIN_CAPACITY), CHUNK_MAX_BYTES);
 		if (i > 0)
-			part.slot.from = parts[i].mint;
-		if (i + 1 < n)
+			part.mint = part.slot.from = parts[i].mint;
+		if (i + 1 < n) {
 			part.slot.to = parts[i + 1].mint;
-		vec_push(&l->out, part);
-		vec_push(&l->out_first, pool_first);
+			part.maxt = part.slot.to - 1;
+		}
+		push_slot(l, pool_first, &part);
 	}
 }
 

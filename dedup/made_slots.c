@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two files: the segment, whose holes are the slots that aren't made, and the bits beside it. Bits count only for the
+ * very file they were written for: they name its inode, so that those of a file that was discarded, or found damaged
+ * and started anew, never vouch for the holes of the next one.
+ */
 #include "dedup/made_slots.h"
 
 #include "lib/base/clock.h"
@@ -20,6 +25,7 @@ struct made_slots {
 	_Atomic unsigned refs;
 	char *path, *bits_path;
 	int fd;
+	uint64_t inode;
 	uint64_t first, slots;
 	_Atomic uint64_t *bits;
 	_Atomic bool unsaved, discarded;
@@ -31,17 +37,19 @@ static size_t words(const struct made_slots *m)
 	return (size_t)((m->slots + 63) / 64);
 }
 
-/* The bits' file: the words, then their checksum. Anything else counts as no bits. */
+/* The bits' file: the words, the segment's inode, and the checksum of both. Anything else counts as no bits. */
 static void load_bits(struct made_slots *m)
 {
 	auto_buf struct buf b = { 0 };
 	size_t bytes = words(m) * 8;
+	uint64_t inode;
 	uint32_t crc;
-	if (!file_exists(m->bits_path) || file_read(m->bits_path, bytes + 4, &b, NULL) < 0 ||
-		b.len != bytes + 4)
+	if (!file_exists(m->bits_path) || file_read(m->bits_path, bytes + 12, &b, NULL) < 0 ||
+		b.len != bytes + 12)
 		return;
-	memcpy(&crc, b.data + bytes, 4);
-	if (crc32c(0, b.data, bytes) != crc)
+	memcpy(&inode, b.data + bytes, 8);
+	memcpy(&crc, b.data + bytes + 8, 4);
+	if (crc32c(0, b.data, bytes + 8) != crc || inode != m->inode)
 		return;
 	for (size_t i = 0; i < words(m); i++) {
 		uint64_t w;
@@ -50,13 +58,32 @@ static void load_bits(struct made_slots *m)
 	}
 }
 
-static int write_header(int fd)
+static void fill_header(uint8_t header[SEGMENT_HEADER_BYTES])
 {
-	uint8_t header[SEGMENT_HEADER_BYTES] = { 0 };
 	uint32_t magic = htobe32(SEGMENT_MAGIC);
+	memset(header, 0, SEGMENT_HEADER_BYTES);
 	memcpy(header, &magic, 4);
 	header[4] = SEGMENT_VERSION;
-	return file_pwrite_all(fd, header, sizeof header, 0);
+}
+
+/* Whether the file is one that was prepared whole: one bad header makes Prometheus refuse all blocks. */
+static bool is_prepared(int fd, const struct stat *st, uint64_t segment_bytes)
+{
+	uint8_t want[SEGMENT_HEADER_BYTES], got[SEGMENT_HEADER_BYTES];
+	fill_header(want);
+	return (uint64_t)st->st_size == segment_bytes && file_pread_all(fd, got, sizeof got, 0) == 0 &&
+	       !memcmp(got, want, sizeof got);
+}
+
+/* An empty segment. The size comes last: it says that the header is there. */
+static int prepare(const struct made_slots *m, uint64_t segment_bytes)
+{
+	uint8_t header[SEGMENT_HEADER_BYTES];
+	fill_header(header);
+	if ((unlink(m->bits_path) < 0 && errno != ENOENT) || ftruncate(m->fd, 0) < 0)
+		return -errno;
+	int r = file_pwrite_all(m->fd, header, sizeof header, 0);
+	return r == 0 && ftruncate(m->fd, (off_t)segment_bytes) < 0 ? -errno : r;
 }
 
 int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, uint64_t slots,
@@ -76,13 +103,12 @@ int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, ui
 	m->bits = xcalloc(words(m), sizeof *m->bits);
 	m->used_us = clock_monotonic_us();
 	int r = fstat(fd, &st) < 0 ? -errno : 0;
-	if (r == 0 && (uint64_t)st.st_size == segment_bytes) {
-		load_bits(m);
-	} else if (r == 0) {
-		if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)segment_bytes) < 0)
-			r = -errno;
+	if (r == 0) {
+		m->inode = st.st_ino;
+		if (is_prepared(fd, &st, segment_bytes))
+			load_bits(m);
 		else
-			r = write_header(fd);
+			r = prepare(m, segment_bytes);
 	}
 	if (r < 0) {
 		made_slots_unref(m);
@@ -153,6 +179,7 @@ int made_slots_save(struct made_slots *m, struct err *e)
 		uint64_t w = atomic_load(&m->bits[i]);
 		buf_add(&b, &w, 8);
 	}
+	buf_add(&b, &m->inode, 8);
 	uint32_t crc = crc32c(0, b.data, b.len);
 	buf_add(&b, &crc, 4);
 	int r = fdatasync(m->fd) < 0 ? err_errno(e, -errno, "syncing %s", m->path)

@@ -231,6 +231,34 @@ static uint64_t segment_bytes(
 			       : b->sources[s->source]->segment_bytes[s->segment];
 }
 
+/* Prometheus refuses a whole directory of blocks over one bad meta.json. */
+static int check_meta(const struct merged_block *b, struct err *e)
+{
+	auto_buf struct buf text = { 0 };
+	auto_of(block_meta) struct block_meta *m = NULL;
+	auto_free char *path = path_in(b, "meta.json");
+	int r = file_read(path, META_JSON_MAX_BYTES, &text, e);
+	if (r < 0 || (r = block_meta_parse(text.data, text.len, &m, e)) < 0)
+		return r;
+	return ulid_cmp(&m->ulid, &b->ulid) == 0 ? 0 : err_set(e, -EBADMSG, "%s is another block's", path);
+}
+
+/* What is on disk must be what block.json says was written. */
+static int check_state(const struct merged_block *b, const struct block_state *s, uint64_t index_bytes,
+	struct slot_map *map, struct err *e)
+{
+	if (index_bytes != s->merge.index_bytes)
+		return err_set(e, -EBADMSG, "the index has %llu bytes, not %llu",
+			(unsigned long long)index_bytes, (unsigned long long)s->merge.index_bytes);
+	if (map && slot_map_slots(map) != s->merge.slots)
+		return err_set(e, -EBADMSG, "the slot map has %llu slots, not %llu",
+			(unsigned long long)slot_map_slots(map), (unsigned long long)s->merge.slots);
+	vec_each (ref, &s->merge.segments)
+		if (ref->is_synthetic && (!map || ref->segment >= slot_map_segments(map)))
+			return err_set(e, -EBADMSG, "there is no synthetic segment %u", ref->segment);
+	return check_meta(b, e);
+}
+
 static int read_state_locked(struct merged_block *b, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
@@ -244,8 +272,13 @@ static int read_state_locked(struct merged_block *b, struct err *e)
 		return r;
 	if ((r = block_state_parse(path, text.data, text.len, b->sources, b->n_sources, &b->state, e)) < 0)
 		return r;
-	if (b->state.merge.slots && (r = slot_map_open(map_path, &map, e)) < 0) {
+	if (b->state.merge.slots)
+		r = slot_map_open(map_path, &map, e);
+	if (r == 0)
+		r = check_state(b, &b->state, index_bytes, map, e);
+	if (r < 0) {
 		block_state_fini(&b->state);
+		b->state = (struct block_state){ 0 };
 		return r;
 	}
 	size_t n = b->state.merge.segments.len;
@@ -373,9 +406,10 @@ static void learn_parts(struct merged_block *b, const struct slot *slot, const s
 {
 	struct err e;
 	const struct slot_source *base = &slot->sources[0];
-	struct slot_key key = {
-		.source = b->sources[base->source]->meta->ulid, .ref = base->ref, .from = slot->from
-	};
+	struct slot_key key = { .source = b->sources[base->source]->meta->ulid,
+		.ref = base->ref,
+		.from = slot->from,
+		.to = slot->to };
 	metric_add(slots_overflowed, 1);
 	int r = slot_overrides_add(b->env->overrides, &key, result->parts, result->n_parts, &e);
 	if (r < 0)

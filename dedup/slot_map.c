@@ -8,8 +8,8 @@
  *tail   │
  *	└──────────┴─────────────────────────────┴───────────────────────────────────┴──────────────────────────┴────────┘
  *
- * A directory row: file offset u64, segment u32, offset of the first slot u32. A block never spans two
- *segments. A segment row: bytes u64, number of its first slot u64, its first block u64. The tail: slots u64,
+ * A directory row: file offset u64, segment u32, offset of the first slot u32, crc32c of the block u32, 0 u32. A block
+ * never spans two segments. A segment row: bytes u64, number of its first slot u64, its first block u64. The tail: slots u64,
  *blocks u64, segments u32, crc32c of directory, segments and tail u32.
  */
 #include "dedup/slot_map.h"
@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC             "TFSLOTS1"
+#define MAGIC             "TFSLOTS2"
 #define MAGIC_BYTES       8
 #define BLOCK_SLOTS       64
 #define TAIL_BYTES        24
@@ -34,6 +34,7 @@
 struct block_row {
 	uint64_t file_offset;
 	uint32_t segment, offset;
+	uint32_t crc, zero;
 };
 
 struct segment_row {
@@ -173,11 +174,14 @@ int slot_map_writer_add(
 	}
 	if (next_segment || w->in_block == BLOCK_SLOTS) {
 		vec_push(&w->blocks,
-			(struct block_row){ w->written + w->out.len, w->segment, (uint32_t)w->offset });
+			(struct block_row){ w->written + w->out.len, w->segment, (uint32_t)w->offset, 0, 0 });
 		w->in_block = 0;
 		start_block(w->state);
 	}
+	size_t start = w->out.len;
+	struct block_row *block = &w->blocks.data[w->blocks.len - 1];
 	write_record(&w->out, w->state, s);
+	block->crc = crc32c(block->crc, w->out.data + start, w->out.len - start);
 	*segment = w->segment;
 	*offset = (uint32_t)w->offset;
 	w->offset += s->capacity;
@@ -380,7 +384,8 @@ static int load_block(struct slot_map *m, struct slot_cursor *c, uint64_t block,
 		end = next.file_offset;
 		last_of_segment = next.segment != row.segment;
 	}
-	if (row.segment >= m->segments || row.file_offset > end || end > m->records_end)
+	if (row.segment >= m->segments || row.file_offset > end || end > m->records_end ||
+		crc32c(0, m->p + row.file_offset, end - row.file_offset) != row.crc)
 		return damaged(m, block, e);
 	segment = segment_row(m, row.segment);
 	if (block < segment.first_block)

@@ -2,12 +2,15 @@
 /*
  * A sorted array under a lock, and a text file with a line an override:
  *
- *	<ULID> <ref> <from> <parts> <mint> <maxt> <bytes> ... <crc32c of the line so far, hex>
+ *	<ULID> <ref> <from> <to> <parts> <mint> <maxt> <bytes> ... <crc32c of the line so far, hex>
+ *
+ * What is lost of it is learned again, so anything that is wrong with the file costs a merge at most.
  */
 #include "dedup/slot_overrides.h"
 
 #include "lib/base/crc32c.h"
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 #include "lib/base/vec.h"
 
 #include <errno.h>
@@ -29,6 +32,7 @@ struct override {
 struct slot_overrides {
 	pthread_mutex_t lock;
 	char *path;
+	bool is_torn; /* the file's last line has no end */
 	VEC(struct override) sorted;
 };
 
@@ -39,7 +43,9 @@ static int key_cmp(const struct slot_key *a, const struct slot_key *b)
 		return c;
 	if (a->ref != b->ref)
 		return a->ref < b->ref ? -1 : 1;
-	return a->from < b->from ? -1 : a->from > b->from;
+	if (a->from != b->from)
+		return a->from < b->from ? -1 : 1;
+	return a->to < b->to ? -1 : a->to > b->to;
 }
 
 /* The place of the key, or where it would go. */
@@ -61,13 +67,34 @@ static bool is_at(const struct slot_overrides *o, size_t at, const struct slot_k
 	return at < o->sorted.len && key_cmp(&o->sorted.data[at].key, key) == 0;
 }
 
+static bool is_same(const struct override *o, const struct slot_part *parts, unsigned n)
+{
+	if (o->n != n)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (o->parts[i].mint != parts[i].mint || o->parts[i].maxt != parts[i].maxt ||
+			o->parts[i].bytes != parts[i].bytes)
+			return false;
+	return true;
+}
+
+/* One after the other, inside the slot. */
+static bool are_parts_of(const struct slot_key *key, const struct slot_part *parts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (parts[i].mint > parts[i].maxt || parts[i].mint < key->from || parts[i].maxt >= key->to ||
+			(i && parts[i].mint <= parts[i - 1].maxt))
+			return false;
+	return true;
+}
+
 static bool insert(
 	struct slot_overrides *o, const struct slot_key *key, const struct slot_part *parts, unsigned n)
 {
-	size_t at = place(o, key), bytes = n * sizeof *parts;
+	size_t at = place(o, key);
 	if (is_at(o, at, key)) {
 		struct override *was = &o->sorted.data[at];
-		if (was->n == n && !memcmp(was->parts, parts, bytes))
+		if (is_same(was, parts, n))
 			return false;
 		free(was->parts);
 	} else {
@@ -75,8 +102,7 @@ static bool insert(
 		memmove(&o->sorted.data[at + 1], &o->sorted.data[at],
 			(o->sorted.len - 1 - at) * sizeof *o->sorted.data);
 	}
-	struct slot_part *copy =
-		xcalloc(n, sizeof *copy); /* padding included: entries are compared and hashed as bytes */
+	struct slot_part *copy = xcalloc(n, sizeof *copy); /* padding included: they are hashed as bytes */
 	for (unsigned i = 0; i < n; i++) {
 		copy[i].mint = parts[i].mint;
 		copy[i].maxt = parts[i].maxt;
@@ -91,7 +117,7 @@ static void write_line(struct buf *b, const struct slot_key *key, const struct s
 	char id[ULID_CHARS + 1];
 	ulid_format(&key->source, id);
 	size_t start = b->len;
-	buf_printf(b, "%s %" PRIu64 " %" PRId64 " %u", id, key->ref, key->from, n);
+	buf_printf(b, "%s %" PRIu64 " %" PRId64 " %" PRId64 " %u", id, key->ref, key->from, key->to, n);
 	for (unsigned i = 0; i < n; i++)
 		buf_printf(
 			b, " %" PRId64 " %" PRId64 " %" PRIu32, parts[i].mint, parts[i].maxt, parts[i].bytes);
@@ -107,7 +133,8 @@ static void read_line(struct slot_overrides *o, const char *line)
 	int used;
 	const char *p = line;
 	memset(parts, 0, sizeof parts);
-	if (sscanf(p, "%26s %" SCNu64 " %" SCNd64 " %u%n", id, &key.ref, &key.from, &n, &used) != 4 ||
+	if (sscanf(p, "%26s %" SCNu64 " %" SCNd64 " %" SCNd64 " %u%n", id, &key.ref, &key.from, &key.to, &n,
+		    &used) != 5 ||
 		!ulid_parse(id, &key.source) || n == 0 || n > SLOT_OVERRIDE_MAX_PARTS)
 		return;
 	p += used;
@@ -116,8 +143,22 @@ static void read_line(struct slot_overrides *o, const char *line)
 			    &parts[i].bytes, &used) != 3)
 			return;
 	uint32_t crc;
-	if (sscanf(p, " %8" SCNx32, &crc) == 1 && crc == crc32c(0, line, (size_t)(p - line)))
+	if (sscanf(p, " %8" SCNx32, &crc) == 1 && crc == crc32c(0, line, (size_t)(p - line)) &&
+		are_parts_of(&key, parts, n))
 		insert(o, &key, parts, n);
+}
+
+/* A file that a crash left full of zeros in places still has lines behind them. */
+static void read_text(struct slot_overrides *o, struct buf *text)
+{
+	for (size_t i = 0; i < text->len; i++)
+		if (text->data[i] == 0)
+			text->data[i] = '\n';
+	o->is_torn = text->len && text->data[text->len - 1] != '\n';
+	buf_add_u8(text, 0);
+	char *rest = (char *)text->data;
+	for (char *line; (line = strsep(&rest, "\n"));)
+		read_line(o, line);
 }
 
 int slot_overrides_open(const char *path, struct slot_overrides **out, struct err *e)
@@ -128,14 +169,16 @@ int slot_overrides_open(const char *path, struct slot_overrides **out, struct er
 	auto_buf struct buf text = { 0 };
 	if (file_exists(path)) {
 		int r = file_read(path, FILE_MAX_BYTES, &text, e);
+		if (r == -EFBIG) {
+			log_warn("too many exact sizes of slots, they are learned anew", KV("file", path));
+			buf_reset(&text);
+			r = unlink(path) < 0 ? err_errno(e, -errno, "removing %s", path) : 0;
+		}
 		if (r < 0) {
 			slot_overrides_close(o);
 			return r;
 		}
-		buf_add_u8(&text, 0);
-		char *rest = (char *)text.data;
-		for (char *line; (line = strsep(&rest, "\n"));)
-			read_line(o, line);
+		read_text(o, &text);
 	}
 	*out = o;
 	return 0;
@@ -156,14 +199,17 @@ void slot_overrides_close(struct slot_overrides *o)
 int slot_overrides_add(struct slot_overrides *o, const struct slot_key *key, const struct slot_part *parts,
 	unsigned n, struct err *e)
 {
-	if (n == 0 || n > SLOT_OVERRIDE_MAX_PARTS)
-		return err_set(e, -EINVAL, "a slot of %u parts", n);
+	if (n == 0 || n > SLOT_OVERRIDE_MAX_PARTS || !are_parts_of(key, parts, n))
+		return err_set(e, -EINVAL, "a slot of %u parts that are none", n);
+	auto_buf struct buf line = { 0 };
 	pthread_mutex_lock(&o->lock);
 	bool news = insert(o, key, parts, n);
+	if (news && o->is_torn)
+		buf_add_u8(&line, '\n');
+	o->is_torn &= !news;
 	pthread_mutex_unlock(&o->lock);
 	if (!news)
 		return 0;
-	auto_buf struct buf line = { 0 };
 	write_line(&line, key, parts, n);
 	auto_close_fd int fd = open(o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	int r = fd < 0 ? -errno : file_write_all(fd, line.data, line.len);
@@ -193,13 +239,15 @@ unsigned slot_overrides_of_sources(
 	*hash = 0;
 	pthread_mutex_lock(lock);
 	for (size_t i = 0; i < n; i++) {
-		struct slot_key first = { .source = sources[i], .ref = 0, .from = INT64_MIN };
+		struct slot_key first = {
+			.source = sources[i], .ref = 0, .from = INT64_MIN, .to = INT64_MIN
+		};
 		for (size_t at = place(o, &first); at < o->sorted.len; at++) {
 			const struct override *v = &o->sorted.data[at];
 			if (ulid_cmp(&v->key.source, &sources[i]) != 0)
 				break;
-			*hash += XXH3_64bits_withSeed(v->parts, v->n * sizeof *v->parts,
-				XXH3_64bits(&v->key.ref, sizeof v->key.ref) ^ (uint64_t)v->key.from);
+			*hash += XXH3_64bits_withSeed(
+				v->parts, v->n * sizeof *v->parts, XXH3_64bits(&v->key, sizeof v->key));
 			count++;
 		}
 	}

@@ -21,11 +21,11 @@ struct slot_part {
 	uint32_t bytes;     /* of its frame */
 };
 
-/* Which slot: its base chunk and where it starts. */
+/* Which slot: its base chunk, and its from and to. A part of a slot is a slot of its own. */
 struct slot_key {
 	struct ulid source;
 	uint64_t ref;
-	int64_t from;
+	int64_t from, to;
 };
 
 struct slot_overrides;

@@ -187,7 +187,7 @@ static int read_chunk(struct slot_reader *base, const struct slot_source *s, str
 		return -EIO;
 	struct stretch *w = stretch_of(r, s);
 	uint64_t at = chunk_ref_offset(s->ref);
-	size_t need = MAX_OF(s->frame_bytes, 16u);
+	size_t need = MIN_OF(MAX_OF(s->frame_bytes, 16u), CHUNK_MAX_BYTES + CHUNK_FRAME_EXTRA);
 	w->used = ++r->clock;
 	/* The first try has the index's word for the length, the second the frame's own; a third is for a
 	 * longer varint. */

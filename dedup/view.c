@@ -336,6 +336,24 @@ static bool is_same_set(const struct view_snapshot *a, const struct view_snapsho
 	return true;
 }
 
+/* Whether the window has been merged before, and what the merge left is whole. */
+static bool is_merged(struct view *v, const struct window *w)
+{
+	struct err e;
+	const struct merged_file *files;
+	size_t n;
+	auto_free char *meta = block_path(v, &w->ulid, "/meta.json");
+	if (!file_exists(meta))
+		return false;
+	struct merged_block *b = make_block(v, w);
+	int r = merged_block_files(b, &files, &n, &e);
+	merged_block_unref(b);
+	bool is_damaged = r == -EBADMSG || r == -ENOENT || r == -EFBIG;
+	if (is_damaged)
+		log_warn("local files are damaged, the window is merged again", KV("err", e.msg));
+	return !is_damaged;
+}
+
 /* Swaps the published set; blocks that are not in the new one retire. */
 static void publish(struct view *v, struct view_snapshot *next)
 {
@@ -396,8 +414,7 @@ static int form(struct view *v, const struct catalogue_listing *listing, struct 
 			vec_push(&blocks, listing->blocks.data[i]);
 	int r = windows_of(blocks.data, blocks.len, &v->options.dedup, v->overrides, &windows, e);
 	for (size_t i = 0; i < windows.len && r == 0; i++) {
-		auto_free char *meta = block_path(v, &windows.data[i].ulid, "/meta.json");
-		if (!file_exists(meta))
+		if (!is_merged(v, &windows.data[i]))
 			vec_push(&jobs.list, (struct job){ .window = &windows.data[i] });
 	}
 	if (r == 0 && jobs.list.len) {

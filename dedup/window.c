@@ -59,9 +59,15 @@ static bool is_same(const struct buf *a, const struct buf *b)
 	return a->len == b->len && (a->len == 0 || !memcmp(a->data, b->data, a->len));
 }
 
-static int64_t overlap(const struct block_meta *a, const struct block_meta *b)
+/* In doubles, which hold the difference of any two times. */
+static double span(int64_t from, int64_t to)
 {
-	return MIN_OF(a->max_time, b->max_time) - MAX_OF(a->min_time, b->min_time);
+	return (double)to - (double)from;
+}
+
+static double overlap(const struct block_meta *a, const struct block_meta *b)
+{
+	return span(MAX_OF(a->min_time, b->min_time), MIN_OF(a->max_time, b->max_time));
 }
 
 /* Whether another replica of the same targets covers at least half of the block's time. */
@@ -71,7 +77,7 @@ static bool has_twin(const struct window *w, const struct identity *ids, size_t 
 	for (size_t k = 0; k < w->n; k++)
 		if (w->sources[k].replica != w->sources[i].replica &&
 			is_same(&ids[k].target, &ids[i].target) &&
-			overlap(m, w->sources[k].block->meta) >= (m->max_time - m->min_time) / 2)
+			overlap(m, w->sources[k].block->meta) >= span(m->min_time, m->max_time) / 2)
 			return true;
 	return false;
 }

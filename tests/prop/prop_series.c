@@ -252,7 +252,7 @@ static void read_series(struct world *w, enum dedup_func func, struct slot_overr
 			fail(w, "a slot without data, or too large", plan[i].mint);
 		if (r.n_parts && overrides) {
 			struct slot_key key = { meta[plan[i].slot.sources[0].source].ulid,
-				plan[i].slot.sources[0].ref, plan[i].slot.from };
+				plan[i].slot.sources[0].ref, plan[i].slot.from, plan[i].slot.to };
 			slot_overrides_add(overrides, &key, r.parts, r.n_parts, NULL);
 		}
 		out->overflows += r.n_parts > 0;
