@@ -134,9 +134,8 @@ $(UNITS) $(PROPS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 # What of a subcommand can be tested alone is in no library.
 $(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o
 
-# What some programs need beyond the library.
+# Tests of what is not in the library.
 $(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o
-$(B)/tests/gen/fsmount: $(B)/tests/support/fake_view.o
 
 $(BENCHES) $(GENS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 	$(call SAY,LINK)
@@ -232,7 +231,7 @@ install: $(B)/thanosfs
 
 .PHONY: demo
 demo: deps-demo
-	$(SUBMAKE) programs
+	$(SUBMAKE) $(B)/thanosfs $(B)/tests/gen/genbucket
 	@ONCE=$(ONCE) tools/demo.sh
 
 .PHONY: clean

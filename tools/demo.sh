@@ -111,8 +111,8 @@ until curl -sf -o /dev/null "$url/-/ready"; do
 done
 printf '    %s$ prometheus --storage.tsdb.path=thanos --storage.tsdb.retention.time=100y ... &%s\n\n' "$dim" "$plain"
 cat <<END
-    How many scrapes of one target there are in five minutes, count_over_time(node_load1{instance="..."}[5m]):
-    what each replica's blocks hold (promtool tsdb dump), and what Prometheus finds on the mount.
+    How many scrapes of one target there are, count_over_time(node_load1{cluster="...", instance="..."}[5m]):
+    in each replica's own blocks (promtool tsdb dump), and for Prometheus on the mount.
 
 END
 mkdir -p "$work/raw"

@@ -37,14 +37,24 @@ def in_window(series, end):
     return sum(end - WINDOW < t <= end for t in series)
 
 
-def on_mount(cluster, instance, end):
-    query = f'count_over_time(node_load1{{cluster="{cluster}",instance="{instance}"}}[5m])'
+def on_mount(cluster, instance, end, window="5m"):
+    query = f'count_over_time(node_load1{{cluster="{cluster}",instance="{instance}"}}[{window}])'
     body = urllib.parse.urlencode({"query": query, "time": f"{end / 1000:.3f}"}).encode()
     with urllib.request.urlopen(url + "/api/v1/query", body, timeout=60) as r:
         result = json.load(r)["data"]["result"]
     if len(result) > 1:
         sys.exit(f"{query} gave {len(result)} series")
     return int(float(result[0]["value"][1])) if result else 0
+
+
+def clock(ms):
+    return datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc).strftime("%H:%M:%S UTC")
+
+
+def row(cluster, when, counts, merged, what):
+    global complete
+    complete &= merged >= max(counts) - 2
+    print(f"{cluster:9}{when:17}" + "".join(f"{n:11}" for n in counts) + f"{merged:12}   {what}".rstrip())
 
 
 print(f"{'cluster':9}{'five minutes to':17}{'replica a':>11}{'replica b':>11}{'the mount':>12}")
@@ -58,12 +68,15 @@ for cluster in sorted(times):
         middle, length = outage(instances[instance])
         # The end of five minutes that lie in the outage, as far as it is long enough.
         moments.append((middle + min(WINDOW, length) // 2, f"{replica} was down {length // 60000} min"))
-    moments.append((min(m for m, _ in moments) - 4 * WINDOW, "both were up"))
+    first = max(min(r[instance]) for r in replicas.values())
+    last = min(max(r[instance]) for r in replicas.values())
+    calm = [end for end in range(first + WINDOW, last, WINDOW)
+            if all(in_window(r[instance], end) >= WINDOW // 15_000 - 1 for r in replicas.values())]
+    moments.append((calm[len(calm) // 2], "both were up"))
     for end, what in sorted(moments):
-        counts = [in_window(replicas[r][instance], end) for r in sorted(replicas)]
-        merged = on_mount(cluster, instance, end)
-        complete &= merged >= max(counts) - 2
-        clock = datetime.datetime.fromtimestamp(end / 1000, datetime.timezone.utc).strftime("%H:%M:%S UTC")
-        print(f"{cluster:9}{clock:17}" + "".join(f"{n:11}" for n in counts) + f"{merged:12}   {what}")
+        row(cluster, clock(end), [in_window(replicas[r][instance], end) for r in sorted(replicas)],
+            on_mount(cluster, instance, end), what)
+    row(cluster, "all six hours", [len(replicas[r][instance]) for r in sorted(replicas)],
+        on_mount(cluster, instance, last + WINDOW, "1d"), "")
 if not complete:
     sys.exit("a gap was left that a replica could fill")
