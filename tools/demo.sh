@@ -91,6 +91,7 @@ port=$(python3 - <<'END'
 import socket
 for port in [9090, 9091, 9092, 9093, 0]:
     s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         s.bind(("127.0.0.1", port))
         print(s.getsockname()[1])
