@@ -31,9 +31,10 @@ struct entry {
 	uint8_t stale;
 };
 
-/* A replica's samples: entries[first .. first + n), and the same in columns for the merge. */
+/* A replica's samples: one decoded chunk's as they are, or entries[first .. first + n). */
 struct line {
-	uint16_t rank;
+	uint32_t chunk;
+	bool is_joined; /* from several chunks, or without some of its samples: then by entries */
 	size_t first, n;
 };
 
@@ -253,49 +254,85 @@ static void add_entries(struct slot_merger *m, uint32_t chunk, struct slot_reade
 						      mark_of(m, d, i) == STALE_NAN_BITS });
 }
 
-/* Joins the chunks of each rank to one line with rising times. */
+/* Sorts entries that chunks out of order left, and keeps the first of each time. */
+static size_t sort_entries(struct entry *e, size_t n)
+{
+	bool rises = true;
+	for (size_t k = 1; k < n; k++)
+		rises &= e[k].t > e[k - 1].t;
+	if (rises)
+		return n;
+	qsort(e, n, sizeof *e, entry_cmp);
+	size_t kept = 1;
+	for (size_t k = 1; k < n; k++)
+		if (e[k].t != e[kept - 1].t)
+			e[kept++] = e[k];
+	return kept;
+}
+
+/* The columns that the merge sees of a line. */
+static void add_timeline(struct slot_merger *m, const struct line *line)
+{
+	const struct decoded *d = &m->decoded.data[line->chunk];
+	const struct entry *e = m->entries.data + line->first;
+	int64_t *t = m->times.data + m->times.len;
+	uint8_t *flags = m->flags.data + m->flags.len;
+	m->flags.len += line->n;
+	if (line->is_joined) {
+		m->times.len += line->n;
+		for (size_t i = 0; i < line->n; i++) {
+			t[i] = e[i].t;
+			flags[i] = (e[i].stale ? TIMELINE_STALE : 0) |
+				   (i && e[i].chunk != e[i - 1].chunk ? TIMELINE_FIRST : 0);
+		}
+		vec_push(&m->timelines, (struct timeline){ t, flags, line->n });
+		return;
+	}
+	const uint64_t *marks = d->kind == KIND_FLOAT ? m->floats.v + d->first : d->histogram->sum;
+	for (size_t i = 0; i < line->n; i++)
+		flags[i] = marks[i] == STALE_NAN_BITS ? TIMELINE_STALE : 0;
+	vec_push(&m->timelines, (struct timeline){ times_of(m, d), flags, line->n });
+}
+
+/* Makes one line of each rank's chunks. */
 static void build_lines(struct slot_merger *m, struct slot_reader *reader)
 {
+	size_t samples = 0;
 	for (uint32_t i = 0; i < m->decoded.len;) {
 		uint16_t rank = m->decoded.data[i].source->rank;
-		struct line line = { .rank = rank, .first = m->entries.len };
-		uint32_t chunks = 0;
-		for (; i < m->decoded.len && m->decoded.data[i].source->rank == rank; i++, chunks++)
-			add_entries(m, i, reader);
-		size_t n = m->entries.len - line.first;
-		struct entry *e = m->entries.data + line.first;
-		bool rises = true;
-		for (size_t k = 1; k < n && chunks > 1; k++)
-			rises &= e[k].t > e[k - 1].t;
-		if (!rises) {
-			qsort(e, n, sizeof *e, entry_cmp);
-			size_t kept = 1;
-			for (size_t k = 1; k < n; k++)
-				if (e[k].t != e[kept - 1].t)
-					e[kept++] = e[k];
-			n = kept;
-			m->entries.len = line.first + n;
+		struct line line = { .chunk = i, .first = m->entries.len };
+		while (i < m->decoded.len && m->decoded.data[i].source->rank == rank)
+			i++;
+		line.is_joined = i - line.chunk > 1 || m->decoded.data[line.chunk].source->tombstoned_series;
+		line.n = m->decoded.data[line.chunk].n;
+		if (line.is_joined) {
+			for (uint32_t k = line.chunk; k < i; k++)
+				add_entries(m, k, reader);
+			line.n = sort_entries(m->entries.data + line.first, m->entries.len - line.first);
+			m->entries.len = line.first + line.n;
 		}
-		line.n = n;
+		samples += line.n;
 		vec_push(&m->lines, line);
 	}
 	vec_reserve(&m->times, m->entries.len);
-	vec_reserve(&m->flags, m->entries.len);
-	for (size_t i = 0; i < m->entries.len; i++) {
-		m->times.data[i] = m->entries.data[i].t;
-		m->flags.data[i] = (uint8_t)(m->entries.data[i].stale ? TIMELINE_STALE : 0) |
-				   (uint8_t)(i && m->entries.data[i].chunk != m->entries.data[i - 1].chunk
-						     ? TIMELINE_FIRST
-						     : 0);
-	}
+	vec_reserve(&m->flags, samples);
 	vec_each (line, &m->lines)
-		vec_push(&m->timelines, (struct timeline){ m->times.data + line->first,
-						m->flags.data + line->first, line->n });
+		add_timeline(m, line);
 }
 
-static const struct entry *picked(const struct slot_merger *m, const struct pick *p)
+/* A picked sample: of which decoded chunk, and its number there. */
+struct place {
+	const struct decoded *chunk;
+	uint32_t index;
+};
+
+static inline struct place place_of(const struct slot_merger *m, const struct pick *p)
 {
-	return &m->entries.data[m->lines.data[p->line].first + p->index];
+	const struct line *line = &m->lines.data[p->line];
+	if (!line->is_joined)
+		return (struct place){ &m->decoded.data[line->chunk], p->index };
+	const struct entry *e = &m->entries.data[line->first + p->index];
+	return (struct place){ &m->decoded.data[e->chunk], e->index };
 }
 
 /* Encodes picks [at, ...) as one chunk in m->data; returns how many of them fit into it. */
@@ -304,16 +341,15 @@ static size_t encode_floats(struct slot_merger *m, size_t at, size_t n)
 	struct xor_encoder x;
 	xor_encoder_init(&x, &m->data);
 	size_t i = 0;
-	uint32_t before = 0;
+	const struct decoded *before = NULL;
 	for (; i < n && i < XOR_CHUNK_MAX_SAMPLES; i++) {
-		const struct entry *s = picked(m, &m->picks.data[at + i]);
-		const struct decoded *d = &m->decoded.data[s->chunk];
-		if (d->kind != KIND_FLOAT)
+		struct place s = place_of(m, &m->picks.data[at + i]);
+		if (s.chunk->kind != KIND_FLOAT)
 			break;
-		if (i && s->chunk != before)
+		if (before && s.chunk != before)
 			xor_encoder_switch(&x);
-		before = s->chunk;
-		xor_encoder_add(&x, s->t, m->floats.v[d->first + s->index]);
+		before = s.chunk;
+		xor_encoder_add(&x, m->picks.data[at + i].t, m->floats.v[s.chunk->first + s.index]);
 	}
 	xor_encoder_finish(&x);
 	return i;
@@ -321,16 +357,16 @@ static size_t encode_floats(struct slot_merger *m, size_t at, size_t n)
 
 static size_t encode_histograms(struct slot_merger *m, size_t at, size_t n, uint8_t *encoding)
 {
-	const struct histogram_chunk *first = m->decoded.data[picked(m, &m->picks.data[at])->chunk].histogram;
+	const struct histogram_chunk *first = place_of(m, &m->picks.data[at]).chunk->histogram;
 	bool gauge = first->header == HISTOGRAM_GAUGE;
 	m->histogram_picks.len = 0;
 	for (size_t i = 0; i < n && i < XOR_CHUNK_MAX_SAMPLES; i++) {
-		const struct entry *s = picked(m, &m->picks.data[at + i]);
-		const struct decoded *d = &m->decoded.data[s->chunk];
+		struct place s = place_of(m, &m->picks.data[at + i]);
+		const struct decoded *d = s.chunk;
 		if (d->kind != KIND_HISTOGRAM || d->histogram->is_float != first->is_float ||
 			(d->histogram->header == HISTOGRAM_GAUGE) != gauge)
 			break;
-		vec_push(&m->histogram_picks, (struct histogram_pick){ d->histogram, s->index });
+		vec_push(&m->histogram_picks, (struct histogram_pick){ d->histogram, s.index });
 	}
 	*encoding = first->is_float ? CHUNK_FLOAT_HISTOGRAM : CHUNK_HISTOGRAM;
 	return histogram_chunk_encode(m->histogram_picks.data, m->histogram_picks.len,
@@ -342,7 +378,7 @@ static size_t encode(struct slot_merger *m, size_t at, size_t n, uint8_t *encodi
 {
 	buf_reset(&m->data);
 	*encoding = CHUNK_XOR;
-	if (m->decoded.data[picked(m, &m->picks.data[at])->chunk].kind == KIND_FLOAT)
+	if (place_of(m, &m->picks.data[at]).chunk->kind == KIND_FLOAT)
 		return encode_floats(m, at, n);
 	return encode_histograms(m, at, n, encoding);
 }

@@ -86,6 +86,8 @@ static int64_t interval_of(
 	const struct timeline *lines, size_t n, int64_t left, int64_t right, struct timeline_scratch *scratch)
 {
 	struct rhythm base = rhythm_of(&lines[0], scratch);
+	if (base.deltas >= ENOUGH_DELTAS && 2 * base.quartile <= 3 * base.shortest)
+		return base.quartile;
 	int64_t others = 0, shortest = base.quartile;
 	for (size_t i = 1; i < n; i++) {
 		struct rhythm r = rhythm_of(&lines[i], scratch);
