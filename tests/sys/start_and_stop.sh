@@ -13,7 +13,7 @@ flags=(--objstore.config-file="$WORK/gen/bucket.yaml" --query.replica-label=repl
 pid_of() {
 	local process
 	for process in /proc/[0-9]*; do
-		if tr '\0' '\n' <"$process/cmdline" 2>/dev/null | grep -qx -e "--data-dir=$1"; then
+		if { tr '\0' '\n' <"$process/cmdline"; } 2>/dev/null | grep -qx -e "--data-dir=$1"; then
 			echo "${process#/proc/}"
 		fi
 	done
