@@ -48,7 +48,7 @@ configured "FILESYSTEM" "type: NOSUCH\nconfig: {}\n"
 configured "directory" "type: FILESYSTEM\nconfig: {}\n"
 configured "directry" "type: FILESYSTEM\nconfig:\n  directry: /tmp\n"
 configured "NOT_SET_ANYWHERE" "type: FILESYSTEM\nconfig:\n  directory: \${NOT_SET_ANYWHERE}/x\n"
-configured "3" "type: FILESYSTEM\nconfig:\n  directory: [unclosed\n"
+configured "not YAML" "type: FILESYSTEM\nconfig:\n  directory: [unclosed\n"
 configured "type" "type: [a, b]\nconfig: {}\n"
 refused 1 "$WORK/absent.yaml" mount --objstore.config-file="$WORK/absent.yaml" --data-dir="$WORK/data" "$WORK/mnt"
 
@@ -58,7 +58,7 @@ selected() {
 	refused 1 "$1" mount "${good[@]}" --selector.relabel-config-file="$WORK/selector.yaml" "$WORK/mnt"
 	refused 1 "$1" mount "${good[@]}" --selector.relabel-config="$(printf '%b' "$2")" "$WORK/mnt"
 }
-selected "action" -- "- {source_labels: [a], action: explode}\n"
+selected "action" "- {source_labels: [a], action: explode}\n"
 selected "regex" "- {source_labels: [a], regex: '(', action: keep}\n"
 selected "modulus" "- {source_labels: [a], action: hashmod, target_label: b}\n"
 selected "nosuch" "- {source_labels: [a], nosuch: b}\n"
