@@ -26,6 +26,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 METRIC_COUNTER(slots_made, "thanosfs_slots_made_total", "Slots whose content was made.")
 METRIC_COUNTER(samples_decoded, "thanosfs_slot_input_samples_total", "Source samples decoded to make slots.")
@@ -475,6 +476,15 @@ static int compose(struct maker *k, struct made_slots *made, const struct loose 
 	return 0;
 }
 
+/* A slot map that its checksums disown: without block.json the next process merges the window again. */
+static void give_up_map(struct merged_block *b, struct err *e)
+{
+	auto_free char *path = path_in(b, "block.json");
+	log_error(
+		"local slot map is damaged, its window is merged again at the next start", KV("err", e->msg));
+	unlink(path);
+}
+
 static int read_synthetic(struct merged_block *b, struct holdings *h, uint32_t segment, uint64_t at, size_t n,
 	struct buf *out, struct merged_range *range, struct err *e)
 {
@@ -500,6 +510,8 @@ static int read_synthetic(struct merged_block *b, struct holdings *h, uint32_t s
 			vec_push(&loose, (struct loose){ s->offset, start, k->bytes.len - start });
 	}
 	r = MIN_OF(r, 0);
+	if (r == -EBADMSG)
+		give_up_map(b, e);
 	if (r == 0 && loose.len == 0) {
 		range->fd = made_slots_fd(made);
 		range->fd_at = at;
