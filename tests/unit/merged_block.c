@@ -380,8 +380,8 @@ TEST(native_histograms_of_both_kinds_merge_as_whole_samples)
 		sketch_histograms(a, is_float, HISTOGRAM_UNKNOWN_RESET, T0, STEP, 40, 10, 1, OFFSET_A);
 		sketch_histograms(
 			a, is_float, HISTOGRAM_UNKNOWN_RESET, T0 + 60 * STEP, STEP, 40, 70, 1, OFFSET_A);
-		sketch_histograms(
-			b, is_float, HISTOGRAM_UNKNOWN_RESET, T0 + B_MS, STEP, 100, 10, 1, OFFSET_B);
+		sketch_histograms(b, is_float, HISTOGRAM_UNKNOWN_RESET, T0 + 30 * STEP + B_MS, STEP, 40, 40,
+			1, OFFSET_B);
 		block_sketch_write(a, f->bucket_dir);
 		block_sketch_write(b, f->bucket_dir);
 		struct merged_series s = sync_and_read(f);
