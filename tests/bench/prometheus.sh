@@ -14,9 +14,10 @@ else
 	"$GENBUCKET" "$WORK/gen" --clusters eu,us --replicas a,b --hours 12 --end ${end}000 --instances "${INSTANCES:-40}"
 	queries=${QUERIES:-$ROOT/tests/bench/queries.txt}
 fi
-mount_bucket mount "$WORK/gen/bucket" "$WORK/mnt" --query.replica-label=replica
+mount_bucket mount "$WORK/gen/bucket" "$WORK/mnt" --query.replica-label=replica --sync-block-duration=1s
 
-# The copy also makes every slot, so that the mount has all of it locally from then on.
+# Every slot is made, so that the mount has all of it locally from then on.
+settle "$WORK/mnt"
 mkdir "$WORK/copy"
 for block in $(blocks_of "$WORK/mnt"); do
 	cp -r "$WORK/mnt/$block" "$WORK/copy/"
