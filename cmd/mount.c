@@ -29,7 +29,8 @@
 #define STATUS_FAILED     1
 #define STATUS_USAGE      2
 #define RELABEL_MAX_BYTES (1u << 20)
-#define NEWS_CHECK_MS     5000     /* how soon a slot that turned out too small is laid out anew */
+#define NEWS_CHECK_MS     5000 /* how often to look whether slots are to be laid out anew */
+#define NEWS_SETTLE_MS    60000
 #define EXTEND_START_US   60000000 /* the service manager waits this much longer, told anew every so often */
 #define EXTEND_EVERY_MS   20000
 #define START_RETRY_MS    2000
@@ -184,6 +185,7 @@ static int build(struct mount *m, struct err *e)
 		.dedup = { f->dedup_func, (const char *const *)f->replica_labels.data,
 			f->replica_labels.len },
 		.cache_max_bytes = f->cache_max_bytes,
+		.settle_ms = NEWS_SETTLE_MS,
 	};
 	return view_open(&view, m->bucket, m->catalogue, &m->view, e);
 }

@@ -21,8 +21,9 @@
 #include "dedup/slot_overrides.h"
 
 #define SMALL_GAP_MS 30000
-#define SWITCH_BYTES 40 /* what changing the source twice costs: times and windows written anew */
-#define MIN_CAPACITY 16 /* an empty chunk's frame has 9 bytes */
+#define SWITCH_BYTES \
+	64 /* what changing the source costs: times and windows written anew, some more than once */
+#define MIN_CAPACITY 16                 /* an empty chunk's frame has 9 bytes */
 #define TIME_LIMIT   ((int64_t)1 << 61) /* times beyond it are cut to it, so that no difference overflows */
 #define COVERAGE_STEPS \
 	64 /* replicas whose coverage differs by less than a 64th of the best count as equal \

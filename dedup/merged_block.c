@@ -419,7 +419,9 @@ static void learn_parts(struct merged_block *b, const struct slot *slot, const s
 		log_info("slot needs more room than planned, its window will be merged again",
 			KV("block", b->sources[base->source]->ulid), KV_U64("parts", result->n_parts),
 			KV_U64("capacity", slot->capacity), KV_U64("bytes", result->parts[0].bytes));
-		atomic_store(b->env->has_news, true);
+		int64_t now = clock_monotonic_us(), none = 0;
+		atomic_compare_exchange_strong(&b->env->news->first_us, &none, now);
+		atomic_store(&b->env->news->last_us, now);
 	}
 }
 

@@ -69,12 +69,17 @@ void merged_block_range_done(struct merged_block *b, size_t file, struct merged_
 void merged_block_file_opened(struct merged_block *b, size_t file);
 void merged_block_file_closed(struct merged_block *b, size_t file);
 
+/* When slots were found too small, by the monotonic clock; 0: none since the last sync that took it up. */
+struct news {
+	_Atomic int64_t first_us, last_us;
+};
+
 /* What all blocks of a view share. */
 struct merged_block_env {
 	struct bucket *bucket;
 	enum dedup_func func;
 	struct slot_overrides *overrides; /* learns which slots turned out too small */
-	_Atomic bool *has_news;           /* set when it did */
+	struct news *news;                /* hears of it */
 };
 
 /*

@@ -27,6 +27,7 @@ struct override {
 	struct slot_key key;
 	unsigned n;
 	struct slot_part *parts;
+	bool is_active;
 };
 
 struct slot_overrides {
@@ -179,6 +180,7 @@ int slot_overrides_open(const char *path, struct slot_overrides **out, struct er
 			return r;
 		}
 		read_text(o, &text);
+		slot_overrides_activate(o);
 	}
 	*out = o;
 	return 0;
@@ -216,6 +218,14 @@ int slot_overrides_add(struct slot_overrides *o, const struct slot_key *key, con
 	return r < 0 ? err_errno(e, r, "writing %s", o->path) : 1;
 }
 
+void slot_overrides_activate(struct slot_overrides *o)
+{
+	pthread_mutex_lock(&o->lock);
+	vec_each (v, &o->sorted)
+		v->is_active = true;
+	pthread_mutex_unlock(&o->lock);
+}
+
 unsigned slot_overrides_find(const struct slot_overrides *o, const struct slot_key *key,
 	struct slot_part out[SLOT_OVERRIDE_MAX_PARTS])
 {
@@ -223,7 +233,7 @@ unsigned slot_overrides_find(const struct slot_overrides *o, const struct slot_k
 	unsigned n = 0;
 	pthread_mutex_lock(lock);
 	size_t at = place(o, key);
-	if (is_at(o, at, key)) {
+	if (is_at(o, at, key) && o->sorted.data[at].is_active) {
 		n = o->sorted.data[at].n;
 		memcpy(out, o->sorted.data[at].parts, n * sizeof *out);
 	}
@@ -246,6 +256,8 @@ unsigned slot_overrides_of_sources(
 			const struct override *v = &o->sorted.data[at];
 			if (ulid_cmp(&v->key.source, &sources[i]) != 0)
 				break;
+			if (!v->is_active)
+				continue;
 			*hash += XXH3_64bits_withSeed(
 				v->parts, v->n * sizeof *v->parts, XXH3_64bits(&v->key, sizeof v->key));
 			count++;

@@ -34,10 +34,15 @@ struct slot_overrides;
 int slot_overrides_open(const char *path, struct slot_overrides **out, struct err *e);
 void slot_overrides_close(struct slot_overrides *o);
 
-/* Remembers the parts and appends them to the file; 1 where they are news, 0 where they were known. Any
- * thread. */
+/*
+ * Remembers the parts and appends them to the file; 1 where they are news, 0 where they were known. They count (for
+ * _find and _of_sources) after the next _activate, or the next open. Any thread.
+ */
 int slot_overrides_add(struct slot_overrides *o, const struct slot_key *key, const struct slot_part *parts,
 	unsigned n, struct err *e);
+
+/* Makes what was added count. */
+void slot_overrides_activate(struct slot_overrides *o);
 
 /* The number of parts of this slot, copied to `out`; 0: it is as the layout says. Any thread. */
 unsigned slot_overrides_find(const struct slot_overrides *o, const struct slot_key *key,

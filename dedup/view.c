@@ -61,7 +61,7 @@ int view_open(const struct view_options *options, struct bucket *bucket, struct 
 	v->bucket = bucket;
 	v->catalogue = catalogue;
 	v->overrides = known;
-	v->env = (struct merged_block_env){ bucket, options->dedup.func, known, &v->has_news };
+	v->env = (struct merged_block_env){ bucket, options->dedup.func, known, &v->news };
 	v->current = xcalloc(1, sizeof *v->current);
 	v->current->refs = 1;
 	if (v->options.threads == 0)
@@ -541,12 +541,24 @@ static void keep_house(struct view *v, int64_t now_ms)
 	view_snapshot_unref(s);
 }
 
+/*
+ * A new layout gives a block a new name, and all that was made of it is made again: so not while a first reader is still
+ * finding one small slot after the other.
+ */
+static void take_up_news(struct view *v)
+{
+	if (!view_has_news(v))
+		return;
+	atomic_store(&v->news.first_us, 0);
+	slot_overrides_activate(v->overrides);
+}
+
 static int sync_locked(struct view *v, int64_t now_ms, struct err *e)
 {
 	struct catalogue_listing listing = { 0 };
 	struct excluded x = { 0 };
 	struct view_snapshot *next = NULL;
-	atomic_store(&v->has_news, false);
+	take_up_news(v);
 	int r = catalogue_sync(v->catalogue, now_ms, &listing, e);
 	if (r < 0)
 		return r;
@@ -584,5 +596,7 @@ int view_sync(struct view *v, int64_t now_ms, struct err *e)
 
 bool view_has_news(struct view *v)
 {
-	return atomic_load(&v->has_news);
+	int64_t first = atomic_load(&v->news.first_us), last = atomic_load(&v->news.last_us);
+	int64_t now = clock_monotonic_us(), settle = v->options.settle_ms * 1000;
+	return first && (now - last >= settle || now - first >= 10 * settle);
 }

@@ -52,7 +52,8 @@ struct view_options {
 	const char *dir; /* local directory for merged indexes, slot maps and made slots */
 	struct dedup_settings dedup;
 	uint64_t cache_max_bytes; /* of made slots */
-	unsigned threads;         /* that merge; 0: one a processor */
+	int64_t settle_ms; /* slots that turned out too small are laid out anew when none was found for this long, or after ten times as long */
+	unsigned threads;  /* that merge; 0: one a processor */
 };
 
 /* Borrows bucket and catalogue and what options point to. */

@@ -20,7 +20,7 @@ struct view {
 	struct catalogue *catalogue;
 	struct slot_overrides *overrides;
 	struct merged_block_env env;
-	_Atomic bool has_news;
+	struct news news;
 	pthread_mutex_t syncing; /* one sync at a time */
 
 	pthread_mutex_t lock;

@@ -413,6 +413,7 @@ int main(int argc, char **argv)
 		if (slot_overrides_open(path, &overrides, NULL) < 0)
 			return 1;
 		read_series(&w, DEDUP_COMPLETE, overrides, false, true, &a);
+		slot_overrides_activate(overrides);
 		if (a.overflows) { /* laid out again with the exact sizes: now all must fit */
 			read_series(&w, DEDUP_COMPLETE, overrides, false, true, &again);
 			if (again.overflows)
@@ -431,6 +432,7 @@ int main(int argc, char **argv)
 			read_series(&w, DEDUP_CHAIN, overrides, true, true, &chain);
 			if (chain.overflows) {
 				chain.samples.len = 0;
+				slot_overrides_activate(overrides);
 				read_series(&w, DEDUP_CHAIN, overrides, true, true, &chain);
 			}
 			check_chain(&w, &chain);
