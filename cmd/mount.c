@@ -190,12 +190,21 @@ static int build(struct mount *m, struct err *e)
 	return view_open(&view, m->bucket, m->catalogue, &m->view, e);
 }
 
+/* A sync as of now: limits that are relative move with the time. */
+static int sync_now(struct mount *m, struct err *e)
+{
+	int64_t now = clock_unix_ms();
+	catalogue_set_time_range(m->catalogue, time_or_duration_at(&m->flags.min_time, now),
+		time_or_duration_at(&m->flags.max_time, now));
+	return view_sync(m->view, now, e);
+}
+
 /* The first sync: retried until the bucket answers, for start.timeout. */
 static int first_sync(struct mount *m, struct err *e)
 {
 	int64_t until = clock_monotonic_us() + m->flags.start_timeout_ms * 1000;
 	for (;;) {
-		int r = view_sync(m->view, clock_unix_ms(), e);
+		int r = sync_now(m, e);
 		if (r == 0)
 			return 0;
 		int64_t left_ms = (until - clock_monotonic_us()) / 1000;
@@ -223,7 +232,7 @@ static void *sync_again_and_again(void *arg)
 		if (clock_monotonic_us() < next && !view_has_news(m->view))
 			continue;
 		struct err e;
-		if (view_sync(m->view, clock_unix_ms(), &e) < 0)
+		if (sync_now(m, &e) < 0)
 			log_error("sync failed, what is published stays", KV("err", e.msg));
 		next = clock_monotonic_us() + m->flags.sync_interval_ms * 1000;
 	}

@@ -64,7 +64,9 @@ static void file_blob_close(struct blob *b)
 
 int blob_open_file(const char *path, struct blob **out, struct err *e)
 {
-	static const struct blob_ops ops = { .read = file_blob_read, .fd = file_blob_fd, .close = file_blob_close };
+	static const struct blob_ops ops = {
+		.read = file_blob_read, .fd = file_blob_fd, .close = file_blob_close
+	};
 	auto_close_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0)

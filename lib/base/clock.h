@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-int64_t clock_unix_ms(void);	  /* wall clock */
+int64_t clock_unix_ms(void);      /* wall clock */
 int64_t clock_monotonic_us(void); /* for measuring and for deadlines */
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define POLY  0x82f63b78u /* reflected */
-#define BLOCK 1024	  /* bytes a stream and round */
+#define BLOCK 1024        /* bytes a stream and round */
 
 static uint32_t table[8][256];
 static uint32_t shift_block[4][256]; /* appends BLOCK zero bytes to a checksum, a byte of it at a time */
@@ -22,8 +22,9 @@ static uint32_t update_portable(uint32_t crc, const uint8_t *p, size_t n)
 		uint64_t w;
 		memcpy(&w, p, 8);
 		w ^= crc;
-		crc = table[7][w & 255] ^ table[6][w >> 8 & 255] ^ table[5][w >> 16 & 255] ^ table[4][w >> 24 & 255] ^
-		      table[3][w >> 32 & 255] ^ table[2][w >> 40 & 255] ^ table[1][w >> 48 & 255] ^ table[0][w >> 56];
+		crc = table[7][w & 255] ^ table[6][w >> 8 & 255] ^ table[5][w >> 16 & 255] ^
+		      table[4][w >> 24 & 255] ^ table[3][w >> 32 & 255] ^ table[2][w >> 40 & 255] ^
+		      table[1][w >> 48 & 255] ^ table[0][w >> 56];
 	}
 	while (n--)
 		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 255];

@@ -98,7 +98,8 @@ int file_replace(const char *path, const void *p, size_t n, struct err *e)
 		return err_errno(e, r, "writing %s", path);
 	}
 	const char *slash = strrchr(path, '/');
-	auto_free char *dir = slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
+	auto_free char *dir =
+		slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
 	return file_fsync_dir(dir, e);
 }
 

@@ -38,7 +38,7 @@ bool log_format_parse(const char *word, enum log_format *out);
 /* One write(2) a line, so that lines of threads and processes never mix. Fields end at a NULL key. */
 void log_event(enum log_level level, const char *msg, const struct log_field *fields);
 
-#define log_at(level, msg, ...)                                                                                 \
+#define log_at(level, msg, ...) \
 	log_event(level, msg, (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ .key = NULL } })
 #define log_debug(msg, ...) log_at(LOG_LEVEL_DEBUG, msg __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(msg, ...)  log_at(LOG_LEVEL_INFO, msg __VA_OPT__(, ) __VA_ARGS__)

@@ -29,20 +29,20 @@ static inline void mem_auto_free(void *p)
  * DEFINE_AUTO(buf, struct buf *, buf_free) lets `auto_of(buf) struct buf *b = ...;` call buf_free(b) at the end of
  * the scope; the function must take NULL.
  */
-#define DEFINE_AUTO(name, type, fn)                                                                             \
-	static inline void mem_auto_##name(type *p)                                                             \
-	{                                                                                                       \
-		fn(*p);                                                                                         \
+#define DEFINE_AUTO(name, type, fn)                 \
+	static inline void mem_auto_##name(type *p) \
+	{                                           \
+		fn(*p);                             \
 	}
 #define auto_of(name) __attribute__((cleanup(mem_auto_##name)))
 
 /* The pointer, with the variable set to NULL: hands ownership on past a cleanup. */
-#define take(p)                                                                                                 \
-	({                                                                                                      \
-		__typeof__(p) *take_p_ = &(p);                                                                  \
-		__typeof__(p) take_v_ = *take_p_;                                                               \
-		*take_p_ = NULL;                                                                                \
-		take_v_;                                                                                        \
+#define take(p)                                   \
+	({                                        \
+		__typeof__(p) *take_p_ = &(p);    \
+		__typeof__(p) take_v_ = *take_p_; \
+		*take_p_ = NULL;                  \
+		take_v_;                          \
 	})
 
 /* Closes a file descriptor at the end of its scope when it is >= 0. */

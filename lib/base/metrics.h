@@ -36,21 +36,21 @@ struct metric_family {
 
 void metric_register(struct metric_family *f);
 
-#define METRIC_FAMILY(var, kind, metric_name, text, label_name)                                                 \
-	static struct metric_family var = {                                                                     \
-		.name = (metric_name), .help = (text), .label = (label_name), .type = (kind)                    \
-	};                                                                                                      \
-	__attribute__((constructor)) static void var##_register(void)                                           \
-	{                                                                                                       \
-		metric_register(&var);                                                                          \
+#define METRIC_FAMILY(var, kind, metric_name, text, label_name)                              \
+	static struct metric_family var = {                                                  \
+		.name = (metric_name), .help = (text), .label = (label_name), .type = (kind) \
+	};                                                                                   \
+	__attribute__((constructor)) static void var##_register(void)                        \
+	{                                                                                    \
+		metric_register(&var);                                                       \
 	}
 
-#define METRIC_COUNTER(var, metric_name, text)                                                                  \
-	METRIC_FAMILY(var##_family, METRIC_TYPE_COUNTER, metric_name, text, NULL)                               \
+#define METRIC_COUNTER(var, metric_name, text)                                    \
+	METRIC_FAMILY(var##_family, METRIC_TYPE_COUNTER, metric_name, text, NULL) \
 	static struct metric *const var = &var##_family.child[0];
 
-#define METRIC_GAUGE(var, metric_name, text)                                                                    \
-	METRIC_FAMILY(var##_family, METRIC_TYPE_GAUGE, metric_name, text, NULL)                                 \
+#define METRIC_GAUGE(var, metric_name, text)                                    \
+	METRIC_FAMILY(var##_family, METRIC_TYPE_GAUGE, metric_name, text, NULL) \
 	static struct metric *const var = &var##_family.child[0];
 
 static inline void metric_add(struct metric *m, uint64_t n)

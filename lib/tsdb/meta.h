@@ -23,7 +23,7 @@ struct meta_parent {
 };
 
 struct meta_file {
-	char *rel_path;	     /* "chunks/000001", "index", "meta.json" */
+	char *rel_path;      /* "chunks/000001", "index", "meta.json" */
 	uint64_t size_bytes; /* 0 where meta.json gives none */
 };
 
@@ -44,11 +44,11 @@ struct block_meta {
 		bool present; /* the section is there */
 		struct labels labels;
 		int64_t resolution_ms; /* 0, 300000, 3600000 */
-		char *source;	       /* "sidecar", "compactor" ...; may be NULL */
+		char *source;          /* "sidecar", "compactor" ...; may be NULL */
 		VEC(char *) segment_files;
 		VEC(struct meta_file) files;
 		int64_t upload_time_ms; /* 0: none, or Go's zero time */
-		char *extensions_json;	/* the value of "extensions" as JSON text; NULL: none */
+		char *extensions_json;  /* the value of "extensions" as JSON text; NULL: none */
 	} thanos;
 };
 

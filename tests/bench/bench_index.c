@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #define CHUNKS     4
-#define PODS	 20000
+#define PODS       20000
 #define LABELS     10
-#define CODES	 3
+#define CODES      3
 #define NAMESPACES 60
 
 static const char *const names[LABELS] = { "__name__", "cluster", "code", "container", "endpoint", "instance",
