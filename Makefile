@@ -134,9 +134,6 @@ $(UNITS) $(PROPS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 # What of a subcommand can be tested alone is in no library.
 $(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o
 
-# Tests of what is not in the library.
-$(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o
-
 $(BENCHES) $(GENS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 	$(call SAY,LINK)
 	$(Q)$(call LINK)
