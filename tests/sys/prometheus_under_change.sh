@@ -94,8 +94,9 @@ done
 check_equal "${#replicas[@]}" 1 "the replicas that are left"
 renamed() { [[ $(blocks_of "$WORK/mnt") != "$other" ]]; }
 wait_until 30 "the listing follows the mark" renamed
-reloaded() { ! grep -q "$other" <(ls -l "/proc/$PROM_PID/fd") && loads 1; }
-wait_until 90 "Prometheus lets the old block go" reloaded
+now_named=$(blocks_of "$WORK/mnt")
+reloaded() { loads 1 && grep -q "$now_named" <(ls -l "/proc/$PROM_PID/fd"); }
+wait_until 90 "Prometheus loads what is left" reloaded
 ask_at_random 2 $((end - 4 * 3600000)) $end
 sleep 5
 all_right "$WORK/random-2"
