@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@
 /* Everything a running mount has. */
 struct mount {
 	struct mount_flags flags;
+	char *mountpoint; /* absolute */
 	struct objstore_config *config;
 	struct relabel_configs *selector;
 	struct bucket *bucket;
@@ -78,6 +80,7 @@ static void fini(struct mount *m)
 	relabel_free(m->selector);
 	objstore_config_free(m->config);
 	mount_flags_fini(&m->flags);
+	free(m->mountpoint);
 	if (m->lock_fd >= 0)
 		close(m->lock_fd);
 	pthread_cond_destroy(&m->changed);
@@ -129,9 +132,6 @@ static void raise_descriptor_limit(void)
 /* The data directory belongs to one mount. */
 static int lock_data_dir(struct mount *m, struct err *e)
 {
-	int r = file_mkdirs(m->flags.data_dir, 0755, e);
-	if (r < 0)
-		return r;
 	auto_free char *path = xasprintf("%s/lock", m->flags.data_dir);
 	m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (m->lock_fd < 0)
@@ -154,6 +154,46 @@ static int load_selector(struct mount *m, struct err *e)
 	return r < 0 ? r : relabel_parse(f->selector_config_file, buf_str(&text), text.len, &m->selector, e);
 }
 
+/* Whether an absolute path is `dir` or lies below it. */
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+	return !strncmp(path, dir, n) && (path[n] == 0 || path[n] == '/');
+}
+
+/*
+ * Paths that still mean the same from another directory. What lies below the mount point would be hidden by the mount, and
+ * reading it through the mount would wait for itself.
+ */
+static int resolve_paths(struct mount *m, struct err *e)
+{
+	struct stat st;
+	m->mountpoint = realpath(m->flags.mountpoint, NULL);
+	if (!m->mountpoint || stat(m->mountpoint, &st) < 0)
+		return err_errno(e, -errno, "mount point %s", m->flags.mountpoint);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, -ENOTDIR, "mount point %s is not a directory", m->flags.mountpoint);
+	int r = file_mkdirs(m->flags.data_dir, 0755, e);
+	if (r < 0)
+		return r;
+	char *data = realpath(m->flags.data_dir, NULL);
+	if (!data)
+		return err_errno(e, -errno, "data directory %s", m->flags.data_dir);
+	free(m->flags.data_dir);
+	m->flags.data_dir = data;
+	if (is_below(data, m->mountpoint))
+		return err_set(e, -EINVAL, "data directory %s lies below the mount point", data);
+	return 0;
+}
+
+static int check_bucket_path(const struct mount *m, struct err *e)
+{
+	auto_free char *path = realpath(m->config->filesystem.directory, NULL);
+	if (path && is_below(path, m->mountpoint))
+		return err_set(e, -EINVAL, "the bucket's directory %s lies below the mount point", path);
+	return 0;
+}
+
 static int build(struct mount *m, struct err *e)
 {
 	const struct mount_flags *f = &m->flags;
@@ -164,7 +204,8 @@ static int build(struct mount *m, struct err *e)
 	int r = f->objstore_config ? objstore_config_parse("--objstore.config", f->objstore_config,
 					     strlen(f->objstore_config), &m->config, e)
 				   : objstore_config_load(f->objstore_config_file, &m->config, e);
-	if (r < 0 || (r = load_selector(m, e)) < 0 || (r = lock_data_dir(m, e)) < 0 ||
+	if (r < 0 || (r = check_bucket_path(m, e)) < 0 || (r = load_selector(m, e)) < 0 ||
+		(r = lock_data_dir(m, e)) < 0 ||
 		(r = objstore_bucket_new(m->config, &retry, &m->bucket, e)) < 0)
 		return r;
 	struct catalogue_options options = {
@@ -347,7 +388,7 @@ static int start_fs(struct mount *m, struct err *e)
 	auto_free char *upper = xasprintf("%s/upper", m->flags.data_dir);
 	auto_free char *state = xasprintf("%s/mount", m->flags.data_dir);
 	auto_free char *options = fuse_options(&m->flags);
-	struct fs_options o = { .mountpoint = m->flags.mountpoint,
+	struct fs_options o = { .mountpoint = m->mountpoint,
 		.fuse_options = *options ? options : NULL,
 		.upper_dir = upper,
 		.state_dir = state,
@@ -389,7 +430,7 @@ static int serve(struct mount *m, int ready_fd, struct err *e)
 		r = start_thread(&m->syncer, sync_again_and_again, m, &m->has_syncer, e);
 	if (r == 0) {
 		atomic_store(&m->ready, true);
-		log_info("mounted", KV("mountpoint", m->flags.mountpoint), KV("bucket", m->bucket->name));
+		log_info("mounted", KV("mountpoint", m->mountpoint), KV("bucket", m->bucket->name));
 		notify_ready(NULL);
 		if (ready_fd >= 0 && write(ready_fd, "", 1) != 1)
 			log_warn("the parent process is gone");
@@ -400,7 +441,7 @@ static int serve(struct mount *m, int ready_fd, struct err *e)
 		if (r < 0)
 			fs_mount_stop(m->fs);
 		fs_mount_wait(m->fs);
-		log_info("unmounted", KV("mountpoint", m->flags.mountpoint));
+		log_info("unmounted", KV("mountpoint", m->mountpoint));
 	}
 	end(m);
 	if (m->has_signals) {
@@ -409,20 +450,6 @@ static int serve(struct mount *m, int ready_fd, struct err *e)
 	}
 	if (m->has_syncer)
 		pthread_join(m->syncer, NULL);
-	return r;
-}
-
-/* Paths that must still mean the same when the daemon has left this directory. */
-static int make_absolute(struct mount *m, struct err *e)
-{
-	int r = file_mkdirs(m->flags.data_dir, 0755, e);
-	char *data = r < 0 ? NULL : realpath(m->flags.data_dir, NULL);
-	if (r == 0 && !data)
-		r = err_errno(e, -errno, "%s", m->flags.data_dir);
-	if (data) {
-		free(m->flags.data_dir);
-		m->flags.data_dir = data;
-	}
 	return r;
 }
 
@@ -491,13 +518,15 @@ int cmd_mount(int argc, char **argv)
 	log_setup(m.flags.log_level, m.flags.log_format);
 	block_signals();
 	raise_descriptor_limit();
-	r = make_absolute(&m, &e);
+	r = resolve_paths(&m, &e);
 	if (r == 0 && !go_to_background(&m, &ready_fd, &status)) {
 		fini(&m);
 		return status;
 	}
 	if (r == 0)
 		r = build(&m, &e);
+	if (r == 0 && m.flags.is_daemon && chdir("/") < 0)
+		r = err_errno(&e, -errno, "leaving the working directory");
 	if (r == 0)
 		r = serve(&m, ready_fd, &e);
 	if (r < 0)

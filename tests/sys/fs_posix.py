@@ -184,10 +184,17 @@ def hard_links_are_one_file():
 
 
 @test
-def links_between_blocks_and_the_upper_directory_are_refused():
+def a_link_to_a_blocks_file_is_a_copy_and_nothing_links_or_moves_into_a_block():
     block = next(n for n in os.listdir("..") if n.startswith("0"))
-    with fails(errno.EXDEV):
-        os.link(f"../{block}/index", "index")
+    os.link(f"../{block}/index", "copy")
+    with open(f"../{block}/index", "rb") as a, open("copy", "rb") as b:
+        assert a.read() == b.read()
+    with open("copy", "r+b") as f:  # it is the writer's own
+        f.write(b"mine")
+    with fails(errno.EEXIST):
+        os.link(f"../{block}/index", "copy")
+    with fails(errno.EPERM):
+        os.link(f"../{block}", "directory")
     with fails(errno.EROFS):
         put("f")
         os.link("f", f"../{block}/f")
