@@ -4,6 +4,7 @@
  * again until a signal or an unmount ends it.
  */
 #include "fs/mount.h"
+#include "cmd/background.h"
 #include "cmd/command.h"
 #include "cmd/mount_flags.h"
 #include "dedup/view.h"
@@ -24,7 +25,6 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define STATUS_FAILED     1
@@ -432,10 +432,7 @@ static int serve(struct mount *m, int ready_fd, struct err *e)
 		atomic_store(&m->ready, true);
 		log_info("mounted", KV("mountpoint", m->mountpoint), KV("bucket", m->bucket->name));
 		notify_ready(NULL);
-		if (ready_fd >= 0 && write(ready_fd, "", 1) != 1)
-			log_warn("the parent process is gone");
-		if (ready_fd >= 0)
-			close(ready_fd);
+		background_ready(ready_fd);
 	}
 	if (m->fs) {
 		if (r < 0)
@@ -453,56 +450,11 @@ static int serve(struct mount *m, int ready_fd, struct err *e)
 	return r;
 }
 
-/* The parent: waits until the child is mounted, or has failed. */
-static int wait_for_child(pid_t child, int fd)
-{
-	char byte;
-	ssize_t n;
-	while ((n = read(fd, &byte, 1)) < 0 && errno == EINTR)
-		;
-	if (n == 1)
-		return 0;
-	int status;
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : STATUS_FAILED;
-}
-
-/* Forks where the flags say so. In the parent *status is what to exit with, and 0 is returned; else 1. */
-static int go_to_background(struct mount *m, int *ready_fd, int *status)
-{
-	int fds[2];
-	*ready_fd = -1;
-	if (!m->flags.is_daemon)
-		return 1;
-	if (pipe2(fds, O_CLOEXEC) < 0) {
-		*status = STATUS_FAILED;
-		return 0;
-	}
-	pid_t child = fork();
-	if (child != 0) {
-		close(fds[1]);
-		*status = child < 0 ? STATUS_FAILED : wait_for_child(child, fds[0]);
-		close(fds[0]);
-		return 0;
-	}
-	close(fds[0]);
-	*ready_fd = fds[1];
-	setsid();
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
-		close(null);
-	}
-	return 1;
-}
-
 int cmd_mount(int argc, char **argv)
 {
 	struct err e = { "" };
 	struct mount m;
-	int ready_fd, status = 0;
+	int ready_fd = -1, status = 0;
 	init(&m);
 	int r = mount_flags_parse(argc, argv, &m.flags, &e);
 	if (r < 0) {
@@ -519,7 +471,7 @@ int cmd_mount(int argc, char **argv)
 	block_signals();
 	raise_descriptor_limit();
 	r = resolve_paths(&m, &e);
-	if (r == 0 && !go_to_background(&m, &ready_fd, &status)) {
+	if (r == 0 && m.flags.is_daemon && background_start(&ready_fd, &status)) {
 		fini(&m);
 		return status;
 	}
