@@ -35,4 +35,10 @@ struct view {
 	struct err last_error;
 };
 
+/* A block that is published or retired, and known to this process: a reference, or NULL. */
+struct merged_block *view_find_loaded(struct view *v, const struct ulid *u);
+
+/* After a sync (view_house.c). */
+void view_keep_house(struct view *v, int64_t now_ms);
+
 #endif
