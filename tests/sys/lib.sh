@@ -245,17 +245,21 @@ dump_bucket() {
 	done <"$dir/labels"
 }
 
-# settle MOUNTPOINT: reads all there is until the names of the blocks stand. A chunk that turns out larger than planned makes its
-# block be merged again, at the next sync; mount with --sync-block-duration=1s.
+# settle MOUNTPOINT: reads all there is until no chunk turns out larger than planned. One that does makes its block be merged
+# again, under another name, after a minute in which there was no other.
 settle() {
-	local before block
-	for _ in 1 2 3 4 5; do
-		before=$(blocks_of "$1")
-		for block in $before; do
-			cat "$1/$block"/chunks/* >/dev/null
+	local at=$1 before names block
+	overflows() { sed -n 's/^thanosfs_slots_overflowed_total //p' "$at/.thanosfs/metrics"; }
+	# shellcheck disable=SC2317 # called by name
+	renamed() { [[ $(blocks_of "$at") != "$names" ]]; }
+	for _ in 1 2 3; do
+		before=$(overflows)
+		names=$(blocks_of "$at")
+		for block in $names; do
+			cat "$at/$block"/chunks/* >/dev/null
 		done
-		sleep $((3 * PATIENCE))
-		[[ $before != "$(blocks_of "$1")" ]] || return 0
+		[[ $(overflows) != "$before" ]] || return 0
+		wait_until 100 "blocks with chunks that were too small are merged again" renamed
 	done
 	fail "the blocks are merged again and again"
 }
