@@ -159,7 +159,7 @@ deps-demo:
 
 # A make of its own, since what it is told to build may only have become possible by `deps`.
 JOBS   ?= $(shell nproc)
-SUBMAKE = +$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+SUBMAKE = @+$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 # Everything `make check` runs, in this variant.
 .PHONY: tests programs
