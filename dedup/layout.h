@@ -37,6 +37,11 @@ struct slot_source {
 	uint8_t role;  /* enum slot_role */
 };
 
+struct slot_sources {
+	struct slot_source *data;
+	size_t len, cap;
+};
+
 /* A piece of the time line whose samples are made, not found. */
 struct slot {
 	int64_t from, to;    /* its samples: from <= t < to */
@@ -69,6 +74,10 @@ void layout_free(struct layout *l);
  * borrowed until the next call: sorted, not overlapping. The result is the same for any order of `in`.
  */
 size_t layout_series(
+	struct layout *l, const struct layout_input *in, size_t n, const struct planned_chunk **out);
+
+/* The same for any series, without the short way that most of them can take: what that is tested against. */
+size_t layout_series_any(
 	struct layout *l, const struct layout_input *in, size_t n, const struct planned_chunk **out);
 
 #endif

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The slot map's file. Slots come in blocks of 64, each of which can be decoded alone; numbers within a block
- *are differences, so a slot of two sources takes about 30 bytes. All integers little endian or varints:
+ * The slot map's file. Slots come in blocks of 64 records (slot_record.c), each of which can be decoded alone. All
+ * integers are little endian:
  *
- *	┌──────────┬─────────────────────────────┬───────────────────────────────────┬──────────────────────────┬────────┐
- *	│ magic 8  │ blocks of slot records ...  │ directory: a row a block          │ segments: a row each │
- *tail   │
- *	└──────────┴─────────────────────────────┴───────────────────────────────────┴──────────────────────────┴────────┘
+ *	┌─────────┬────────────┬───────────────────────────┬───────────────────────┬──────┐
+ *	│ magic 8 │ blocks ... │ directory: a row a block  │ segments: a row each  │ tail │
+ *	└─────────┴────────────┴───────────────────────────┴───────────────────────┴──────┘
  *
  * A directory row: file offset u64, segment u32, offset of the first slot u32, crc32c of the block u32, 0 u32. A block
- * never spans two segments. A segment row: bytes u64, number of its first slot u64, its first block u64. The tail: slots u64,
- *blocks u64, segments u32, crc32c of directory, segments and tail u32.
+ * never spans two segments. A segment row: bytes u64, number of its first slot u64, its first block u64. The tail:
+ * slots u64, blocks u64, segments u32, crc32c of directory, segments and tail u32.
  */
 #include "dedup/slot_map.h"
 
 #include "lib/base/crc32c.h"
 #include "lib/base/dec.h"
-#include "lib/base/file.h"
+#include "lib/tsdb/append_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +23,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC             "TFSLOTS2"
+#define MAGIC             "TFSLOTS3"
 #define MAGIC_BYTES       8
-#define BLOCK_SLOTS       64
 #define TAIL_BYTES        24
-#define FLUSH_BYTES       (256u << 10)
 #define SEGMENT_MAX_BYTES (2ull << 30)
 
 struct block_row {
@@ -41,46 +38,12 @@ struct segment_row {
 	uint64_t bytes, first_slot, first_block;
 };
 
-enum {
-	FLAG_FROM_OPEN = 1, /* from is INT64_MIN */
-	FLAG_TO_OPEN = 2,   /* to is INT64_MAX */
-	FLAG_LEFT_OPEN = 4,
-	FLAG_RIGHT_OPEN = 8,
-	FLAG_RIGHT_IS_TO = 16,
-	FLAG_TOMBSTONES = 32
-};
-
-/* What the next record of a block is relative to. */
-struct state {
-	int64_t t;
-	uint64_t ref[DEDUP_MAX_SOURCES];
-	uint32_t block_of[DEDUP_MAX_SOURCES]; /* ref[s] counts in this block only */
-	uint32_t block;
-};
-
-static uint64_t *last_ref(struct state *s, uint16_t source)
-{
-	if (s->block_of[source] != s->block) {
-		s->block_of[source] = s->block;
-		s->ref[source] = 0;
-	}
-	return &s->ref[source];
-}
-
-static void start_block(struct state *s)
-{
-	s->block++;
-	s->t = 0;
-}
-
 struct slot_map_writer {
-	int fd;
-	char *path;
-	struct buf out;
-	uint64_t written; /* bytes of the file before out */
-	struct state *state;
-	uint64_t n;
+	struct append_file out;
+	struct slot_encoder *encoder;
+	struct buf records; /* of the block that is being filled */
 	unsigned in_block;
+	uint64_t n;
 	uint32_t segment;
 	uint64_t offset; /* of the next slot */
 	VEC(struct block_row) blocks;
@@ -89,126 +52,100 @@ struct slot_map_writer {
 
 int slot_map_writer_open(const char *path, struct slot_map_writer **out, struct err *e)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_errno(e, -errno, "creating %s", path);
-	struct slot_map_writer *w = xcalloc(1, sizeof *w);
-	w->fd = fd;
-	w->path = xstrdup(path);
-	w->state = xcalloc(1, sizeof *w->state);
-	buf_add(&w->out, MAGIC, MAGIC_BYTES);
-	*out = w;
-	return 0;
+	auto_of(slot_map_writer) struct slot_map_writer *w = xcalloc(1, sizeof *w);
+	w->encoder = slot_encoder_new();
+	int r = append_file_open(&w->out, path, e);
+	if (r == 0)
+		r = append_file_add(&w->out, MAGIC, MAGIC_BYTES, e);
+	if (r == 0)
+		*out = take(w);
+	return r;
 }
 
 void slot_map_writer_close(struct slot_map_writer *w)
 {
 	if (!w)
 		return;
-	close(w->fd);
-	free(w->path);
-	free(w->state);
-	buf_fini(&w->out);
+	append_file_close(&w->out);
+	slot_encoder_free(w->encoder);
+	buf_fini(&w->records);
 	vec_fini(&w->blocks);
 	vec_fini(&w->segments);
 	free(w);
 }
 
-static int flush(struct slot_map_writer *w, struct err *e)
+/* Writes the block that was being filled, if there is one. */
+static int end_block(struct slot_map_writer *w, struct err *e)
 {
-	int r = file_write_all(w->fd, w->out.data, w->out.len);
-	if (r < 0)
-		return err_errno(e, r, "writing %s", w->path);
-	w->written += w->out.len;
-	buf_reset(&w->out);
-	return 0;
+	if (w->in_block == 0)
+		return 0;
+	struct block_row *row = &w->blocks.data[w->blocks.len - 1];
+	row->crc = crc32c(0, w->records.data, w->records.len);
+	int r = append_file_add(&w->out, w->records.data, w->records.len, e);
+	buf_reset(&w->records);
+	w->in_block = 0;
+	return r;
 }
 
-static void write_record(struct buf *b, struct state *st, const struct slot *s)
+static void start_segment(struct slot_map_writer *w)
 {
-	uint8_t flags =
-		(s->from == INT64_MIN ? FLAG_FROM_OPEN : 0) | (s->to == INT64_MAX ? FLAG_TO_OPEN : 0) |
-		(s->left == INT64_MIN ? FLAG_LEFT_OPEN : 0) | (s->right == INT64_MAX ? FLAG_RIGHT_OPEN : 0) |
-		(s->right == s->to ? FLAG_RIGHT_IS_TO : 0);
-	for (uint32_t i = 0; i < s->n_sources; i++)
-		if (s->sources[i].tombstoned_series)
-			flags |= FLAG_TOMBSTONES;
-	buf_reserve(b, 64 + 60 * (size_t)s->n_sources);
-	buf_add_u8(b, flags);
-	buf_add_uvarint(b, s->capacity);
-	if (!(flags & FLAG_FROM_OPEN)) {
-		buf_add_varint(b, s->from - st->t);
-		st->t = s->from;
-	}
-	if (!(flags & FLAG_TO_OPEN)) {
-		buf_add_varint(b, s->to - st->t);
-		st->t = s->to;
-	}
-	if (!(flags & FLAG_LEFT_OPEN))
-		buf_add_varint(b, s->left - st->t);
-	if (!(flags & (FLAG_RIGHT_OPEN | FLAG_RIGHT_IS_TO)))
-		buf_add_varint(b, s->right - st->t);
-	buf_add_uvarint(b, s->n_sources);
-	for (uint32_t i = 0; i < s->n_sources; i++) {
-		const struct slot_source *c = &s->sources[i];
-		uint64_t *last = last_ref(st, c->source);
-		buf_add_uvarint(b, c->source);
-		buf_add_uvarint(b, (uint64_t)c->rank << 2 | c->role);
-		buf_add_varint(b, (int64_t)(c->ref - *last));
-		buf_add_uvarint(b, c->frame_bytes);
-		if (flags & FLAG_TOMBSTONES)
-			buf_add_uvarint(b, c->tombstoned_series);
-		*last = c->ref;
-	}
+	vec_push(&w->segments, (struct segment_row){ .first_slot = w->n, .first_block = w->blocks.len });
+	w->segment = (uint32_t)w->segments.len - 1;
+	w->offset = SLOT_FIRST_OFFSET;
+}
+
+static void start_block(struct slot_map_writer *w)
+{
+	vec_push(&w->blocks, (struct block_row){ .file_offset = append_file_at(&w->out),
+				     .segment = w->segment,
+				     .offset = (uint32_t)w->offset });
+	slot_encoder_start(w->encoder);
 }
 
 int slot_map_writer_add(
 	struct slot_map_writer *w, const struct slot *s, uint32_t *segment, uint32_t *offset, struct err *e)
 {
 	bool next_segment = w->segments.len == 0 || w->offset + s->capacity > SEGMENT_MAX_BYTES;
-	if (next_segment) {
-		vec_push(&w->segments,
-			(struct segment_row){ .first_slot = w->n, .first_block = w->blocks.len });
-		w->segment = (uint32_t)w->segments.len - 1;
-		w->offset = SLOT_FIRST_OFFSET;
+	if (next_segment || w->in_block == SLOT_BLOCK_RECORDS) {
+		int r = end_block(w, e);
+		if (r < 0)
+			return r;
 	}
-	if (next_segment || w->in_block == BLOCK_SLOTS) {
-		vec_push(&w->blocks,
-			(struct block_row){ w->written + w->out.len, w->segment, (uint32_t)w->offset, 0, 0 });
-		w->in_block = 0;
-		start_block(w->state);
-	}
-	size_t start = w->out.len;
-	struct block_row *block = &w->blocks.data[w->blocks.len - 1];
-	write_record(&w->out, w->state, s);
-	block->crc = crc32c(block->crc, w->out.data + start, w->out.len - start);
+	if (next_segment)
+		start_segment(w);
+	if (w->in_block == 0)
+		start_block(w);
+	slot_encoder_add(w->encoder, s, &w->records);
 	*segment = w->segment;
 	*offset = (uint32_t)w->offset;
 	w->offset += s->capacity;
 	w->segments.data[w->segment].bytes = w->offset;
 	w->in_block++;
 	w->n++;
-	return w->out.len >= FLUSH_BYTES ? flush(w, e) : 0;
+	return 0;
+}
+
+static int write_directory(struct slot_map_writer *w, struct err *e)
+{
+	auto_buf struct buf b = { 0 };
+	uint32_t segments = (uint32_t)w->segments.len;
+	uint64_t blocks = w->blocks.len;
+	buf_add(&b, w->blocks.data, w->blocks.len * sizeof *w->blocks.data);
+	buf_add(&b, w->segments.data, w->segments.len * sizeof *w->segments.data);
+	buf_add(&b, &w->n, 8);
+	buf_add(&b, &blocks, 8);
+	buf_add(&b, &segments, 4);
+	uint32_t crc = crc32c(0, b.data, b.len);
+	buf_add(&b, &crc, 4);
+	return append_file_add(&w->out, b.data, b.len, e);
 }
 
 int slot_map_writer_finish(struct slot_map_writer *w, struct err *e)
 {
-	int r = flush(w, e);
-	if (r < 0)
-		return r;
-	uint32_t segments = (uint32_t)w->segments.len;
-	uint64_t blocks = w->blocks.len;
-	buf_add(&w->out, w->blocks.data, w->blocks.len * sizeof *w->blocks.data);
-	buf_add(&w->out, w->segments.data, w->segments.len * sizeof *w->segments.data);
-	buf_add(&w->out, &w->n, 8);
-	buf_add(&w->out, &blocks, 8);
-	buf_add(&w->out, &segments, 4);
-	uint32_t crc = crc32c(0, w->out.data, w->out.len);
-	buf_add(&w->out, &crc, 4);
-	r = flush(w, e);
-	if (r == 0 && fsync(w->fd) < 0)
-		r = err_errno(e, -errno, "syncing %s", w->path);
-	return r;
+	int r = end_block(w, e);
+	if (r == 0)
+		r = write_directory(w, e);
+	return r < 0 ? r : append_file_sync(&w->out, e);
 }
 
 struct slot_map {
@@ -313,68 +250,13 @@ static int damaged(const struct slot_map *m, uint64_t block, struct err *e)
 	return err_set(e, -EBADMSG, "%s is damaged in block %llu", m->path, (unsigned long long)block);
 }
 
-/* The references of the block's sources so far: a block has few sources, so a list does. */
-struct refs_seen {
-	VEC(struct slot_source) last;
-};
-
-static uint64_t *seen_ref(struct refs_seen *seen, uint16_t source)
-{
-	vec_each (s, &seen->last)
-		if (s->source == source)
-			return &s->ref;
-	vec_push(&seen->last, (struct slot_source){ .source = source });
-	return &seen->last.data[seen->last.len - 1].ref;
-}
-
-static void read_record(
-	struct dec *d, struct slot_cursor *c, int64_t *t, struct refs_seen *seen, struct slot *s)
-{
-	uint8_t flags = dec_u8(d);
-	s->capacity = dec_uvarint32(d);
-	s->from = INT64_MIN;
-	s->to = s->right = INT64_MAX;
-	s->left = INT64_MIN;
-	/* wraps instead of overflowing where the bytes are damaged */
-	if (!(flags & FLAG_FROM_OPEN))
-		s->from = *t = (int64_t)((uint64_t)*t + (uint64_t)dec_varint(d));
-	if (!(flags & FLAG_TO_OPEN))
-		s->to = *t = (int64_t)((uint64_t)*t + (uint64_t)dec_varint(d));
-	if (!(flags & FLAG_LEFT_OPEN))
-		s->left = (int64_t)((uint64_t)*t + (uint64_t)dec_varint(d));
-	if (flags & FLAG_RIGHT_IS_TO)
-		s->right = s->to;
-	else if (!(flags & FLAG_RIGHT_OPEN))
-		s->right = (int64_t)((uint64_t)*t + (uint64_t)dec_varint(d));
-	s->n_sources = dec_uvarint32(d);
-	if (s->n_sources > dec_left(d) / 4)
-		dec_fail(d);
-	for (uint32_t i = 0; i < s->n_sources && !d->err; i++) {
-		struct slot_source src = { 0 };
-		uint64_t source = dec_uvarint(d), rank = dec_uvarint(d);
-		int64_t delta = dec_varint(d);
-		src.frame_bytes = dec_uvarint32(d);
-		if (flags & FLAG_TOMBSTONES)
-			src.tombstoned_series = dec_uvarint(d);
-		if (source >= DEDUP_MAX_SOURCES || rank >> 2 > UINT16_MAX || (rank & 3) > SLOT_AFTER) {
-			dec_fail(d);
-			return;
-		}
-		src.source = (uint16_t)source;
-		src.rank = (uint16_t)(rank >> 2);
-		src.role = rank & 3;
-		uint64_t *last = seen_ref(seen, src.source);
-		src.ref = *last += (uint64_t)delta;
-		vec_push(&c->sources, src);
-	}
-}
-
 static int load_block(struct slot_map *m, struct slot_cursor *c, uint64_t block, struct err *e)
 {
 	if (c->block == block + 1)
 		return 0;
 	c->block = 0;
-	c->slots.len = c->sources.len = c->first_source.len = 0;
+	c->slots.len = c->sources.len = 0;
+	slot_decoder_start(&c->decoder);
 	struct block_row row = block_row(m, block);
 	struct segment_row segment = { 0 };
 	bool last_block = block + 1 == m->blocks, last_of_segment = true;
@@ -390,27 +272,27 @@ static int load_block(struct slot_map *m, struct slot_cursor *c, uint64_t block,
 	segment = segment_row(m, row.segment);
 	if (block < segment.first_block)
 		return damaged(m, block, e);
-	number = segment.first_slot + (block - segment.first_block) * BLOCK_SLOTS;
+	number = segment.first_slot + (block - segment.first_block) * SLOT_BLOCK_RECORDS;
 
 	struct dec d = dec_over(m->p + row.file_offset, end - row.file_offset);
-	struct refs_seen seen = { 0 };
-	int64_t t = 0;
 	uint64_t offset = row.offset;
-	while (dec_left(&d) && c->slots.len < BLOCK_SLOTS) {
+	while (dec_left(&d) && c->slots.len < SLOT_BLOCK_RECORDS) {
 		struct mapped_slot slot = {
 			.number = number++, .segment = row.segment, .offset = (uint32_t)offset
 		};
-		vec_push(&c->first_source, c->sources.len);
-		read_record(&d, c, &t, &seen, &slot.slot);
+		slot_decoder_next(&c->decoder, &d, &slot.slot, &c->sources);
 		offset += slot.slot.capacity;
 		vec_push(&c->slots, slot);
 	}
-	vec_fini(&seen.last);
-	if (d.err || dec_left(&d) || c->slots.len == 0 || (!last_of_segment && c->slots.len != BLOCK_SLOTS) ||
-		offset > segment.bytes || number > m->slots)
+	if (d.err || dec_left(&d) || c->slots.len == 0 ||
+		(!last_of_segment && c->slots.len != SLOT_BLOCK_RECORDS) || offset > segment.bytes ||
+		number > m->slots)
 		return damaged(m, block, e);
-	for (size_t i = 0; i < c->slots.len; i++)
-		c->slots.data[i].slot.sources = c->sources.data + c->first_source.data[i];
+	const struct slot_source *sources = c->sources.data;
+	vec_each (s, &c->slots) {
+		s->slot.sources = sources;
+		sources += s->slot.n_sources;
+	}
 	c->block = block + 1;
 	return 0;
 }
@@ -463,5 +345,5 @@ void slot_cursor_fini(struct slot_cursor *c)
 {
 	vec_fini(&c->slots);
 	vec_fini(&c->sources);
-	vec_fini(&c->first_source);
+	slot_decoder_fini(&c->decoder);
 }

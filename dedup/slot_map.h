@@ -6,7 +6,7 @@
 #ifndef DEDUP_SLOT_MAP_H
 #define DEDUP_SLOT_MAP_H
 
-#include "dedup/layout.h"
+#include "dedup/slot_record.h"
 
 #define SLOT_FIRST_OFFSET \
 	(128u << 10) /* of the first slot in a segment: an open reads what comes before it */
@@ -49,8 +49,8 @@ uint64_t slot_map_segment_first(const struct slot_map *m, uint32_t segment); /* 
 struct slot_cursor {
 	uint64_t block; /* of the map, whose slots are decoded, + 1 */
 	VEC(struct mapped_slot) slots;
-	VEC(struct slot_source) sources;
-	VEC(size_t) first_source;
+	struct slot_sources sources;
+	struct slot_decoder decoder;
 	size_t at;
 };
 
