@@ -23,6 +23,7 @@ struct decoded {
 	enum kind kind;
 	size_t first, n; /* floats: where its samples stand in the merger's columns; both: how many */
 	struct histogram_chunk *histogram;
+	bool is_restored; /* its times did not rise */
 };
 
 struct entry {
@@ -58,6 +59,9 @@ struct slot_merger *slot_merger_new(enum dedup_func func)
 {
 	struct slot_merger *m = xcalloc(1, sizeof *m);
 	m->func = func;
+	/* Chunks may be empty, and places in columns are still computed. */
+	float_columns_reserve(&m->floats, 1);
+	vec_reserve(&m->entries, 1);
 	return m;
 }
 
@@ -161,6 +165,7 @@ static int decode(
 		r = float_chunk_decode(c->encoding, c->data, c->size, &m->floats, &e);
 		if (r == 0) {
 			why = check_times(m->floats.t + d.first, m->floats.len - d.first, &rises);
+			d.is_restored = !rises;
 			if (!why && !rises)
 				restore_order(&m->floats, d.first);
 			d.n = m->floats.len - d.first;
@@ -314,8 +319,8 @@ static void build_lines(struct slot_merger *m, struct slot_reader *reader)
 		samples += line.n;
 		vec_push(&m->lines, line);
 	}
-	vec_reserve(&m->times, m->entries.len);
-	vec_reserve(&m->flags, samples);
+	vec_reserve(&m->times, m->entries.len + 1);
+	vec_reserve(&m->flags, samples + 1);
 	vec_each (line, &m->lines)
 		add_timeline(m, line);
 }
@@ -515,15 +520,16 @@ static bool base_serves(struct slot_merger *m, const struct slot *slot, uint32_t
 	struct slot_reader *reader, struct buf *out, struct slot_result *result)
 {
 	const struct slot_source *base = &slot->sources[0];
-	bool alone = slot->n_sources == 1 && !base->tombstoned_series && slot->from != INT64_MIN &&
-		     slot->left == INT64_MIN && slot->right == INT64_MAX;
+	bool is_alone = slot->n_sources == 1 && !base->tombstoned_series && slot->from != INT64_MIN &&
+			slot->left == INT64_MIN && slot->right == INT64_MAX;
 	bool only_of_rank = members == 1 || slot->sources[1].rank != base->rank;
 	struct chunk c;
 	int r = reader->chunk(reader, base, &c);
 	result->unavailable |= r < 0 && r != -EBADMSG;
 	if (r < 0)
 		return false;
-	if (alone) {
+	bool can_copy = c.encoding <= CHUNK_FLOAT_HISTOGRAM; /* older readers know no other */
+	if (is_alone && can_copy) {
 		size_t start = out->len;
 		write_base(out, &c);
 		if (out->len - start <= slot->capacity)
@@ -535,7 +541,8 @@ static bool base_serves(struct slot_merger *m, const struct slot *slot, uint32_t
 	const struct decoded *d = &m->decoded.data[0];
 	result->input_samples += (uint32_t)d->n;
 	bool inside = d->n && times_of(m, d)[0] >= slot->from && times_of(m, d)[d->n - 1] < slot->to;
-	if (m->func != DEDUP_COMPLETE || base->tombstoned_series || !only_of_rank || !inside)
+	if (m->func != DEDUP_COMPLETE || base->tombstoned_series || !only_of_rank || !inside || !can_copy ||
+		d->is_restored)
 		return false;
 	write_base(&m->base, &c);
 	if (m->base.len > slot->capacity || !base_is_whole(slot, m))
