@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A merged block. Its list of files is read once and stays; what costs descriptors and memory (the index'
- *descriptor, the slot map, the source segments, the made slots) is the block's "holdings", acquired by each
- *read and let go of when nobody has used the block for a while.
+ * A merged block's life. Its list of files is read once and stays; what costs descriptors and memory (the index'
+ * descriptor, the slot map, the source segments, the made slots) is the block's "holdings", acquired by each read
+ * (merged_read.c) and let go of when nobody has used the block for a while.
  *
  *	holdings		readers	opens
  *	none			0	any
  *	there			any	any
  *	there -> none		0	0	only in merged_block_rest and at the end
  */
-#include "dedup/merged_block.h"
+#include "dedup/merged_private.h"
 
-#include "dedup/block_state.h"
-#include "dedup/made_slots.h"
-#include "dedup/slot_map.h"
-#include "dedup/slot_merge.h"
-#include "dedup/slot_overrides.h"
-#include "dedup/source_chunks.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -27,59 +21,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-METRIC_COUNTER(slots_made, "thanosfs_slots_made_total", "Slots whose content was made.")
-METRIC_COUNTER(samples_decoded, "thanosfs_slot_input_samples_total", "Source samples decoded to make slots.")
-METRIC_COUNTER(samples_encoded, "thanosfs_slot_output_samples_total", "Samples in the slots that were made.")
-METRIC_COUNTER(slots_overflowed, "thanosfs_slots_overflowed_total",
-	"Slots that did not fit and hold the base replica's samples alone until their window is merged "
-	"again.")
-METRIC_COUNTER(slots_without_data, "thanosfs_slots_without_data_total",
-	"Slots that are zeros because no source chunk was usable.")
-METRIC_COUNTER(ranges_incomplete, "thanosfs_reads_incomplete_total",
-	"Reads answered with zeros in place of bytes that could not be had.")
-
-enum { FILE_META, FILE_TOMBSTONES, FILE_INDEX, FILE_SEGMENTS };
-#define SEGMENT_NAME_BYTES 24
-
-/* What makes slots, for one thread at a time. */
-struct maker {
-	struct slot_merger *merger;
-	struct source_reader *reader;
-	struct slot_cursor cursor;
-	struct buf bytes; /* frames */
-	struct maker *next;
-};
-
-struct holdings {
-	struct blob *index;
-	struct slot_map *map; /* NULL: no slots */
-	struct source_chunks *chunks;
-	struct made_slots **made; /* one a synthetic segment; NULL until used */
-	uint32_t n_made;
-	struct maker *idle;
-};
-
-struct merged_block {
-	_Atomic unsigned refs;
-	const struct merged_block_env *env;
-	char *dir;
-	struct ulid ulid;
-	int64_t min_time, max_time;
-	struct catalogue_block **sources;
-	size_t n_sources;
-
-	pthread_mutex_t lock;
-	/* under lock */
-	bool is_known; /* files and state */
-	struct block_state state;
-	struct merged_file *files;
-	char (*segment_names)[SEGMENT_NAME_BYTES];
-	size_t n_files;
-	struct holdings *holdings;
-	unsigned readers, opens;
-	int64_t used_us;
-};
 
 struct merged_block *merged_block_new(const struct merged_block_env *env, const char *dir,
 	const struct ulid *ulid, int64_t min_time, int64_t max_time, struct catalogue_block *const *sources,
@@ -210,14 +151,14 @@ int merged_block_xattr(struct merged_block *b, const char *name, struct buf *out
 	return 0;
 }
 
-static char *path_in(const struct merged_block *b, const char *name)
+char *merged_block_path(const struct merged_block *b, const char *name)
 {
 	return xasprintf("%s/%s", b->dir, name);
 }
 
 static int size_of(const struct merged_block *b, const char *name, uint64_t *out, struct err *e)
 {
-	auto_free char *path = path_in(b, name);
+	auto_free char *path = merged_block_path(b, name);
 	struct stat st;
 	if (stat(path, &st) < 0)
 		return err_errno(e, -errno, "%s", path);
@@ -237,7 +178,7 @@ static int check_meta(const struct merged_block *b, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
 	auto_of(block_meta) struct block_meta *m = NULL;
-	auto_free char *path = path_in(b, "meta.json");
+	auto_free char *path = merged_block_path(b, "meta.json");
 	int r = file_read(path, META_JSON_MAX_BYTES, &text, e);
 	if (r < 0 || (r = block_meta_parse(text.data, text.len, &m, e)) < 0)
 		return r;
@@ -263,7 +204,7 @@ static int check_state(const struct merged_block *b, const struct block_state *s
 static int read_state_locked(struct merged_block *b, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
-	auto_free char *path = path_in(b, "block.json"), *map_path = path_in(b, "slots");
+	auto_free char *path = merged_block_path(b, "block.json"), *map_path = merged_block_path(b, "slots");
 	auto_of(slot_map) struct slot_map *map = NULL;
 	uint64_t meta_bytes = 0, index_bytes = 0, tombstones_bytes = 0;
 	int r = file_read(path, JSON_STATE_MAX_BYTES, &text, e);
@@ -320,7 +261,7 @@ const struct block_state *merged_block_state(struct merged_block *b, struct err 
 
 static int hold_locked(struct merged_block *b, struct err *e)
 {
-	auto_free char *map_path = path_in(b, "slots"), *index_path = path_in(b, "index");
+	auto_free char *map_path = merged_block_path(b, "slots"), *index_path = merged_block_path(b, "index");
 	struct holdings *h = xcalloc(1, sizeof *h);
 	int r = b->is_known ? 0 : read_state_locked(b, e);
 	if (r == 0)
@@ -338,8 +279,8 @@ static int hold_locked(struct merged_block *b, struct err *e)
 	return 0;
 }
 
-/* The holdings, which stay until give_back. */
-static int acquire(struct merged_block *b, struct holdings **out, struct err *e)
+/* The holdings, which stay until given back. */
+int merged_block_acquire(struct merged_block *b, struct holdings **out, struct err *e)
 {
 	pthread_mutex_lock(&b->lock);
 	int r = b->holdings ? 0 : hold_locked(b, e);
@@ -352,272 +293,18 @@ static int acquire(struct merged_block *b, struct holdings **out, struct err *e)
 	return r;
 }
 
-static void give_back(struct merged_block *b)
+void merged_block_give_back(struct merged_block *b)
 {
 	pthread_mutex_lock(&b->lock);
 	b->readers--;
 	pthread_mutex_unlock(&b->lock);
 }
 
-/* A reference to the segment's made slots. */
-static int made_of(
-	struct merged_block *b, struct holdings *h, uint32_t segment, struct made_slots **out, struct err *e)
-{
-	int r = 0;
-	pthread_mutex_lock(&b->lock);
-	if (!h->made[segment]) {
-		char name[32];
-		snprintf(name, sizeof name, "segment-%u", segment);
-		auto_free char *path = path_in(b, name);
-		uint64_t first = slot_map_segment_first(h->map, segment);
-		uint64_t end = slot_map_segment_first(h->map, segment + 1);
-		r = made_slots_open(path, slot_map_segment_bytes(h->map, segment), first, end - first,
-			&h->made[segment], e);
-	}
-	if (r == 0)
-		*out = made_slots_ref(h->made[segment]);
-	pthread_mutex_unlock(&b->lock);
-	return r;
-}
-
-static struct maker *take_maker(struct merged_block *b, struct holdings *h)
-{
-	pthread_mutex_lock(&b->lock);
-	struct maker *k = h->idle;
-	if (k)
-		h->idle = k->next;
-	pthread_mutex_unlock(&b->lock);
-	if (!k) {
-		k = xcalloc(1, sizeof *k);
-		k->merger = slot_merger_new(b->env->func);
-		k->reader = source_reader_new(h->chunks);
-	}
-	return k;
-}
-
-static void return_maker(struct merged_block *b, struct holdings *h, struct maker *k)
-{
-	pthread_mutex_lock(&b->lock);
-	k->next = h->idle;
-	h->idle = k;
-	pthread_mutex_unlock(&b->lock);
-}
-
-static void learn_parts(struct merged_block *b, const struct slot *slot, const struct slot_result *result)
-{
-	struct err e;
-	const struct slot_source *base = &slot->sources[0];
-	struct slot_key key = { .source = b->sources[base->source]->meta->ulid,
-		.ref = base->ref,
-		.from = slot->from,
-		.to = slot->to };
-	metric_add(slots_overflowed, 1);
-	int r = slot_overrides_add(b->env->overrides, &key, result->parts, result->n_parts, &e);
-	if (r < 0)
-		log_error("a slot's exact size can't be kept", KV("err", e.msg));
-	if (r > 0) {
-		log_info("slot needs more room than planned, its window will be merged again",
-			KV("block", b->sources[base->source]->ulid), KV_U64("parts", result->n_parts),
-			KV_U64("capacity", slot->capacity), KV_U64("bytes", result->parts[0].bytes));
-		int64_t now = clock_monotonic_us(), none = 0;
-		atomic_compare_exchange_strong(&b->env->news->first_us, &none, now);
-		atomic_store(&b->env->news->last_us, now);
-	}
-}
-
-/*
- * Makes one slot, whose frame is appended to k->bytes. True: it is kept in `made`. False: it is only in
- * k->bytes (a source was unavailable, or the local disk is full).
- */
-static bool make_slot(struct merged_block *b, struct maker *k, struct made_slots *made,
-	const struct mapped_slot *s, bool *incomplete)
-{
-	struct slot_result result;
-	struct err e;
-	size_t start = k->bytes.len;
-	slot_merge(k->merger, &s->slot, source_reader_slots(k->reader), &k->bytes, &result);
-	metric_add(slots_made, 1);
-	metric_add(samples_decoded, result.input_samples);
-	metric_add(samples_encoded, result.output_samples);
-	if (result.no_data)
-		metric_add(slots_without_data, 1);
-	if (result.unavailable) {
-		*incomplete = true;
-		return false;
-	}
-	if (result.n_parts)
-		learn_parts(b, &s->slot, &result);
-	int r = made_slots_put(made, s->number, s->offset, k->bytes.data + start, k->bytes.len - start, &e);
-	if (r < 0)
-		log_warn("made slot can't be kept", KV("err", e.msg));
-	return r == 0;
-}
-
-/* A made slot that isn't in the file. */
-struct loose {
-	uint64_t offset;
-	size_t at, len; /* in the maker's bytes */
-};
-
-/* The range as bytes: what the file has, with the loose slots over it. */
-static int compose(struct maker *k, struct made_slots *made, const struct loose *loose, size_t n_loose,
-	uint64_t at, size_t n, struct buf *out)
-{
-	size_t start = out->len;
-	int r = file_pread_all(made_slots_fd(made), buf_reserve(out, n), n, at);
-	if (r < 0)
-		return r;
-	out->len += n;
-	for (size_t i = 0; i < n_loose; i++) {
-		uint64_t from = MAX_OF(loose[i].offset, at),
-			 to = MIN_OF(loose[i].offset + loose[i].len, at + n);
-		if (from < to)
-			memcpy(out->data + start + (from - at),
-				k->bytes.data + loose[i].at + (from - loose[i].offset), to - from);
-	}
-	return 0;
-}
-
-/* A slot map that its checksums disown: without block.json the next process merges the window again. */
-static void give_up_map(struct merged_block *b, struct err *e)
-{
-	auto_free char *path = path_in(b, "block.json");
-	log_error(
-		"local slot map is damaged, its window is merged again at the next start", KV("err", e->msg));
-	unlink(path);
-}
-
-static int read_synthetic(struct merged_block *b, struct holdings *h, uint32_t segment, uint64_t at, size_t n,
-	struct buf *out, struct merged_range *range, struct err *e)
-{
-	struct made_slots *made = NULL;
-	int r = made_of(b, h, segment, &made, e);
-	if (r < 0)
-		return r;
-	struct maker *k = take_maker(b, h);
-	VEC(struct loose) loose = { 0 };
-	buf_reset(&k->bytes);
-	made_slots_touch(made);
-	for (r = slot_map_seek(h->map, &k->cursor, segment, at, e); r == 1;
-		r = slot_map_next(h->map, &k->cursor, e)) {
-		const struct mapped_slot *s = slot_cursor_get(&k->cursor);
-		if (s->offset >= at + n)
-			break;
-		if (made_slots_has(made, s->number))
-			continue;
-		size_t start = k->bytes.len;
-		if (make_slot(b, k, made, s, &range->incomplete))
-			k->bytes.len = start;
-		else
-			vec_push(&loose, (struct loose){ s->offset, start, k->bytes.len - start });
-	}
-	r = MIN_OF(r, 0);
-	if (r == -EBADMSG)
-		give_up_map(b, e);
-	if (r == 0 && loose.len == 0) {
-		range->fd = made_slots_fd(made);
-		range->fd_at = at;
-		range->hold = made_slots_ref(made);
-	} else if (r == 0) {
-		r = compose(k, made, loose.data, loose.len, at, n, out);
-		if (r < 0)
-			err_errno(e, r, "reading made slots of %s", b->dir);
-	}
-	vec_fini(&loose);
-	return_maker(b, h, k);
-	made_slots_unref(made);
-	return r;
-}
-
-/* A whole source segment, byte for byte. */
-static int read_source(struct holdings *h, const struct merged_segment_ref *s, uint64_t at, size_t n,
-	struct buf *out, struct merged_range *range, struct err *e)
-{
-	struct blob *blob;
-	struct stat st;
-	int r = source_chunks_segment(h->chunks, s->source, s->segment, &blob, e);
-	if (r < 0)
-		return r;
-	int fd = blob_fd(blob);
-	if (fd < 0) {
-		r = blob_read(blob, buf_reserve(out, n), n, at, e);
-		out->len += r < 0 ? 0 : n;
-		return r;
-	}
-	/* A file that somebody cut short must not become a short read: the kernel would cut the mount's file
-	 * too. */
-	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size < at + n)
-		return err_set(e, -EIO, "%s ends before byte %llu", blob->name, (unsigned long long)(at + n));
-	range->fd = fd;
-	range->fd_at = at;
-	return 0;
-}
-
-static int read_file(struct merged_block *b, struct holdings *h, size_t file, uint64_t at, size_t n,
-	struct buf *out, struct merged_range *range, struct err *e)
-{
-	if (file == FILE_META || file == FILE_TOMBSTONES) {
-		auto_free char *path = path_in(b, b->files[file].name);
-		auto_buf struct buf text = { 0 };
-		int r = file_read(path, META_JSON_MAX_BYTES, &text, e);
-		if (r == 0 && text.len < at + n)
-			r = err_set(e, -EIO, "%s became shorter", path);
-		if (r == 0)
-			buf_add(out, text.data + at, n);
-		return r;
-	}
-	if (file == FILE_INDEX) {
-		range->fd = blob_fd(h->index);
-		range->fd_at = at;
-		return 0;
-	}
-	const struct merged_segment_ref *s = &b->state.merge.segments.data[file - FILE_SEGMENTS];
-	return s->is_synthetic ? read_synthetic(b, h, s->segment, at, n, out, range, e)
-			       : read_source(h, s, at, n, out, range, e);
-}
-
-void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t n, struct buf *out,
-	struct merged_range *range)
-{
-	struct holdings *h = NULL;
-	struct err e = { "" };
-	size_t start = out->len;
-	*range = (struct merged_range){ .fd = -1 };
-	int r = acquire(b, &h, &e);
-	range->is_held = r == 0;
-	if (r == 0) {
-		if (file >= b->n_files || at >= b->files[file].size)
-			return;
-		n = MIN_OF(n, b->files[file].size - at);
-		r = read_file(b, h, file, at, n, out, range, &e);
-	}
-	range->n = n;
-	if (r < 0) {
-		log_warn("read answered with zeros", KV("block", b->dir), KV("err", e.msg));
-		out->len = start;
-		buf_add_zeros(out, n);
-		range->fd = -1;
-		range->incomplete = true;
-	}
-	if (range->incomplete)
-		metric_add(ranges_incomplete, 1);
-}
-
-void merged_block_range_done(struct merged_block *b, size_t file, struct merged_range *range)
-{
-	(void)file;
-	made_slots_unref(range->hold);
-	range->hold = NULL;
-	if (range->is_held)
-		give_back(b);
-	range->is_held = false;
-}
-
 void merged_block_file_opened(struct merged_block *b, size_t file)
 {
 	struct holdings *h = NULL;
 	struct err e;
-	if (acquire(b, &h, &e) < 0) {
+	if (merged_block_acquire(b, &h, &e) < 0) {
 		log_error("merged block can't be opened", KV("err", e.msg));
 		pthread_mutex_lock(&b->lock);
 		b->opens++;
@@ -635,7 +322,7 @@ void merged_block_file_opened(struct merged_block *b, size_t file)
 		else if (source_chunks_segment(h->chunks, s->source, s->segment, &blob, &e) < 0)
 			log_warn("source segment can't be opened", KV("err", e.msg));
 	}
-	give_back(b);
+	merged_block_give_back(b);
 }
 
 void merged_block_file_closed(struct merged_block *b, size_t file)
@@ -699,7 +386,7 @@ void merged_block_each_made(struct merged_block *b,
 	char name[32];
 	for (uint32_t i = 0;; i++) {
 		snprintf(name, sizeof name, "segment-%u", i);
-		auto_free char *path = path_in(b, name);
+		auto_free char *path = merged_block_path(b, name);
 		if (stat(path, &st) < 0)
 			return;
 		fn(arg, b, i, (uint64_t)st.st_blocks * 512, (int64_t)st.st_mtim.tv_sec * 1000000);
@@ -722,6 +409,6 @@ void merged_block_discard_made(struct merged_block *b, uint32_t segment)
 	}
 	char name[32];
 	snprintf(name, sizeof name, "segment-%u", segment);
-	auto_free char *path = path_in(b, name);
+	auto_free char *path = merged_block_path(b, name);
 	made_slots_clear(path);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A sync goes: list, form windows, merge those that have no local directory yet, publish. A source that turns
- *out to be corrupt is left out and the windows are formed again, until what is left merges: what gets
- *published never overlaps and never lacks a window.
+ * out to be corrupt is left out and the windows are formed again, until what is left merges: what gets
+ * published never overlaps and never lacks a window.
  *
  *	block		listed	retired	directory
  *	published	yes	no	stays

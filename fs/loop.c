@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The request loop. A thread reads one request into a buffer of its own and serves it to the end. Requests
- *are copied, not spliced, and the buffer's pages are there before the first read: a read that has to make
- *them, and is killed meanwhile, makes the kernel answer EIO to the program that asked.
+ * are copied, not spliced, and the buffer's pages are there before the first read: a read that has to make
+ * them, and is killed meanwhile, makes the kernel answer EIO to the program that asked.
  *
  *	threads	    those that exist
  *	idle	    of them, those that wait in read(2)
- *	threads - idle are serving; when the last idle one takes a request it starts another, up to
- *THREADS_MAX
+ *	threads - idle are serving; when the last idle one takes a request it starts another, up to THREADS_MAX
  */
 #include "fs/loop.h"
 

@@ -2,11 +2,10 @@
 /*
  * Mounting and unmounting, and what happens when another set of blocks is published.
  *
- *	starting --INIT answered--> serving --stop asked, or unmounted by others--> ending --threads gone-->
- *ended
+ *	starting --INIT answered--> serving --stop asked, or unmounted by others--> ending --threads gone--> ended
  *
  * A mount that is stopped while files are open is detached at once (its names are gone) but serves on for a
- *while. This process never touches a path on the mount itself.
+ * while. This process never touches a path on the mount itself.
  */
 #include "fs/fs.h"
 

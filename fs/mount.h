@@ -4,8 +4,8 @@
  *
  *	mountpoint/
  *	  ULID/		  the published merged blocks: read-only
- *	  .thanosfs/	  the control directory: bucket/, blocks.json, status.json, metrics, and the caller's
- *own files everything else the upper directory's
+ *	  .thanosfs/	  the control directory: bucket/, blocks.json, status.json, metrics, the caller's own files
+ *	  everything else the upper directory's
  */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H

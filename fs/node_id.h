@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Node ids: 64 bits by which the kernel names a file, and a pure function of what the file is, so that every
- *process that ever serves this mount gives the same id to the same file.
+ * process that ever serves this mount gives the same id to the same file.
  *
  *	bit 63  62..60         59..0
  *	 0      0  fixed       1 is the root; see below

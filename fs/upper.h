@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The upper directory: a local directory in which everything that is written on the mount lands. Its nodes
- *are known by ids that derive from the backing inodes; a table says under which names each stands, and keeps
- *a bounded number of descriptors. Table and descriptors are caches: an id that the table lacks is found by
- *walking the directory, a descriptor is opened again by name. The one exception is a file that was removed
- *while somebody uses it: its descriptor is all there is of it, and stays until the kernel forgets the node.
+ * are known by ids that derive from the backing inodes; a table says under which names each stands, and keeps
+ * a bounded number of descriptors. Table and descriptors are caches: an id that the table lacks is found by
+ * walking the directory, a descriptor is opened again by name. The one exception is a file that was removed
+ * while somebody uses it: its descriptor is all there is of it, and stays until the kernel forgets the node.
  *
  *	upper_node.c  the table and the descriptors
  *	upper_dir.c   operations on names

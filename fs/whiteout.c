@@ -8,7 +8,7 @@
  *	end ULID
  *
  * A change appends one line, in one write, before it takes effect. Reading the file back replays the lines;
- *one that a crash tore is worth nothing, and the file is written anew without it.
+ * one that a crash tore is worth nothing, and the file is written anew without it.
  */
 #include "fs/whiteout.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Merged blocks that a program on the mount has removed. They are gone for it, here; the bucket is not
- *touched. A whiteout outlives the mount and ends when the block is no longer published.
+ * touched. A whiteout outlives the mount and ends when the block is no longer published.
  *
  *	present --rename to X.tmp-for-deletion--> pending --rmdir--> gone
  *	   \____________________________________rmdir_______________/

@@ -9,7 +9,7 @@
  *	filter    and report what is left out
  *
  * Entries belong to the thread that syncs. What other threads ask for, or tell, is under the lock: the blocks
- *left out by the last sync, and those rejected.
+ * left out by the last sync, and those rejected.
  */
 #include "store/catalogue.h"
 

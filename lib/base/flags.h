@@ -3,7 +3,7 @@
  * Command line flags from a table, in the manner of Prometheus and Thanos: --name=value, --name value,
  *--switch and
  * --no-switch, -o value, -ovalue; flags and other arguments in any order; "--" ends the flags. The parser,
- *the help and the list that completion and manual checks are made from all come from the same table:
+ * the help and the list that completion and manual checks are made from all come from the same table:
  *
  *	static const struct flag table[] = {
  *		{ .name = "cache.max-size", .type = FLAG_BYTES, .offset = offsetof(struct opts, cache_bytes),

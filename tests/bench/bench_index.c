@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one series costs to write into an index and to stream out of it: a million series as a Kubernetes
- *cluster has them (one metric after the other over all its pods), about ten labels and four chunks each.
+ * cluster has them (one metric after the other over all its pods), about ten labels and four chunks each.
  *
  *	bench_index [series] [directory]
  */

@@ -2,8 +2,8 @@
 /*
  * Mounts the filesystem over a fake view, for tests of the filesystem alone:
  *
- *	fsmount [-o OPTIONS] [-b BLOCKS_DIR] [-n EXTRA_BLOCKS] [-r BUCKET_DIR] [-t THREADS] MOUNTPOINT
- *UPPER_DIR STATE_DIR
+ *	fsmount [-o OPTIONS] [-b BLOCKS_DIR] [-n EXTRA_BLOCKS] [-r BUCKET_DIR] [-t THREADS] \
+ *	        MOUNTPOINT UPPER_DIR STATE_DIR
  *
  * SIGHUP publishes what is in BLOCKS_DIR then; SIGTERM and SIGINT unmount.
  */

@@ -3,7 +3,7 @@
  * Makes a filesystem bucket of HA pairs, and the truth to check it against.
  *
  * The fleet (tests/support/fleet.h) says what is true; a replica only decides when it looks: its own phase, a
- *jitter of up to 5 ms in three of ten scrapes, one scrape in 2,000 missed, and outages, by minutes since
+ * jitter of up to 5 ms in three of ten scrapes, one scrape in 2,000 missed, and outages, by minutes since
  *1970:
  *
  *	first replica	130 to 137 of every 4 h
@@ -11,7 +11,7 @@
  *	others		20 to 24 of every 3 h, each 7 minutes after the one before
  *
  * A series that goes away gets a stale marker at the next scrape, unless the replica misses it. The truth
- *looks at every step, without phase, jitter or outage. The same options give the same bytes.
+ * looks at every step, without phase, jitter or outage. The same options give the same bytes.
  */
 #include "lib/base/clock.h"
 #include "lib/base/file.h"

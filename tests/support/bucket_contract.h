@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What store/bucket.h promises, as one suite for every kind of bucket. A test file names its kind and the
- *function that makes an empty one; each clause becomes a test of its own:
+ * function that makes an empty one; each clause becomes a test of its own:
  *
  *	BUCKET_CONTRACT(memory, new_memory_bucket)
  */

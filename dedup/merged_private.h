@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A merged block's state, shared by what keeps it (merged_block.c) and what reads it (merged_read.c). */
+#ifndef DEDUP_MERGED_PRIVATE_H
+#define DEDUP_MERGED_PRIVATE_H
+
+#include "dedup/block_state.h"
+#include "dedup/made_slots.h"
+#include "dedup/merged_block.h"
+#include "dedup/slot_map.h"
+#include "dedup/slot_merge.h"
+#include "dedup/source_chunks.h"
+
+#include <pthread.h>
+
+/* The numbers of the files. */
+enum { FILE_META, FILE_TOMBSTONES, FILE_INDEX, FILE_SEGMENTS };
+#define SEGMENT_NAME_BYTES 24
+
+/* What makes slots, for one thread at a time. */
+struct maker {
+	struct slot_merger *merger;
+	struct source_reader *reader;
+	struct slot_cursor cursor;
+	struct buf bytes; /* frames */
+	struct maker *next;
+};
+
+struct holdings {
+	struct blob *index;
+	struct slot_map *map; /* NULL: no slots */
+	struct source_chunks *chunks;
+	struct made_slots **made; /* one a synthetic segment; NULL until used */
+	uint32_t n_made;
+	struct maker *idle;
+};
+
+struct merged_block {
+	_Atomic unsigned refs;
+	const struct merged_block_env *env;
+	char *dir;
+	struct ulid ulid;
+	int64_t min_time, max_time;
+	struct catalogue_block **sources;
+	size_t n_sources;
+
+	pthread_mutex_t lock;
+	/* under lock */
+	bool is_known; /* files and state */
+	struct block_state state;
+	struct merged_file *files;
+	char (*segment_names)[SEGMENT_NAME_BYTES];
+	size_t n_files;
+	struct holdings *holdings;
+	unsigned readers, opens;
+	int64_t used_us;
+};
+
+/* The holdings, which stay until given back. */
+int merged_block_acquire(struct merged_block *b, struct holdings **out, struct err *e);
+void merged_block_give_back(struct merged_block *b);
+
+/* A file in the block's local directory; the caller frees it. */
+char *merged_block_path(const struct merged_block *b, const char *name);
+
+#endif
