@@ -99,6 +99,7 @@ def main():
         check(key, got, sources[key], after, until, a.interval)
         answers += 1
         samples += len(got)
+        time.sleep(0.005)  # the machine has other things to do in this test
     print(f"{answers} answers, {samples} samples, the slowest took {slowest:.2f} s", flush=True)
     if not samples:
         wrong("there was nothing to check")
