@@ -250,43 +250,65 @@ static int damaged(const struct slot_map *m, uint64_t block, struct err *e)
 	return err_set(e, -EBADMSG, "%s is damaged in block %llu", m->path, (unsigned long long)block);
 }
 
-static int load_block(struct slot_map *m, struct slot_cursor *c, uint64_t block, struct err *e)
-{
-	if (c->block == block + 1)
-		return 0;
-	c->block = 0;
-	c->slots.len = c->sources.len = 0;
-	slot_decoder_start(&c->decoder);
-	struct block_row row = block_row(m, block);
-	struct segment_row segment = { 0 };
-	bool last_block = block + 1 == m->blocks, last_of_segment = true;
-	uint64_t end = m->records_end, number;
-	if (!last_block) {
-		struct block_row next = block_row(m, block + 1);
-		end = next.file_offset;
-		last_of_segment = next.segment != row.segment;
-	}
-	if (row.segment >= m->segments || row.file_offset > end || end > m->records_end ||
-		crc32c(0, m->p + row.file_offset, end - row.file_offset) != row.crc)
-		return damaged(m, block, e);
-	segment = segment_row(m, row.segment);
-	if (block < segment.first_block)
-		return damaged(m, block, e);
-	number = segment.first_slot + (block - segment.first_block) * SLOT_BLOCK_RECORDS;
+/* Where a block lies, and what its slots must add up to. */
+struct block_place {
+	struct block_row row;
+	uint64_t end;        /* in the file */
+	uint64_t end_offset; /* in the segment: where the next block's first slot lies, or the segment ends */
+	uint64_t number;     /* of its first slot */
+	bool is_last;        /* of its segment, so that it may have fewer slots */
+};
 
-	struct dec d = dec_over(m->p + row.file_offset, end - row.file_offset);
-	uint64_t offset = row.offset;
+/* False where the directory contradicts itself. */
+static bool find_block(const struct slot_map *m, uint64_t block, struct block_place *p)
+{
+	p->row = block_row(m, block);
+	if (p->row.segment >= m->segments)
+		return false;
+	struct segment_row segment = segment_row(m, p->row.segment);
+	p->end = m->records_end;
+	p->end_offset = segment.bytes;
+	p->is_last = true;
+	if (block + 1 < m->blocks) {
+		struct block_row next = block_row(m, block + 1);
+		p->end = next.file_offset;
+		p->is_last = next.segment != p->row.segment;
+		if (!p->is_last)
+			p->end_offset = next.offset;
+	}
+	p->number = segment.first_slot + (block - segment.first_block) * SLOT_BLOCK_RECORDS;
+	return block >= segment.first_block && segment.bytes <= SEGMENT_MAX_BYTES &&
+	       p->row.file_offset <= p->end && p->end <= m->records_end;
+}
+
+static bool decode_block(const struct slot_map *m, struct slot_cursor *c, const struct block_place *p)
+{
+	struct dec d = dec_over(m->p + p->row.file_offset, p->end - p->row.file_offset);
+	uint64_t offset = p->row.offset, number = p->number;
+	slot_decoder_start(&c->decoder);
 	while (dec_left(&d) && c->slots.len < SLOT_BLOCK_RECORDS) {
 		struct mapped_slot slot = {
-			.number = number++, .segment = row.segment, .offset = (uint32_t)offset
+			.number = number++, .segment = p->row.segment, .offset = (uint32_t)offset
 		};
 		slot_decoder_next(&c->decoder, &d, &slot.slot, &c->sources);
 		offset += slot.slot.capacity;
 		vec_push(&c->slots, slot);
 	}
-	if (d.err || dec_left(&d) || c->slots.len == 0 ||
-		(!last_of_segment && c->slots.len != SLOT_BLOCK_RECORDS) || offset > segment.bytes ||
-		number > m->slots)
+	return !d.err && !dec_left(&d) && c->slots.len &&
+	       (p->is_last || c->slots.len == SLOT_BLOCK_RECORDS) && offset == p->end_offset &&
+	       number <= m->slots;
+}
+
+static int load_block(struct slot_map *m, struct slot_cursor *c, uint64_t block, struct err *e)
+{
+	struct block_place p;
+	if (c->block == block + 1)
+		return 0;
+	c->block = 0;
+	c->slots.len = c->sources.len = 0;
+	if (!find_block(m, block, &p) ||
+		crc32c(0, m->p + p.row.file_offset, p.end - p.row.file_offset) != p.row.crc ||
+		!decode_block(m, c, &p))
 		return damaged(m, block, e);
 	const struct slot_source *sources = c->sources.data;
 	vec_each (s, &c->slots) {
@@ -315,6 +337,8 @@ int slot_map_seek(struct slot_map *m, struct slot_cursor *c, uint32_t segment, u
 			hi = mid;
 	}
 	int r = load_block(m, c, lo, e);
+	if (r == 0 && c->slots.data[0].segment != segment)
+		r = damaged(m, lo, e);
 	if (r < 0)
 		return r;
 	for (c->at = 0; c->at < c->slots.len; c->at++)

@@ -34,15 +34,11 @@ enum { KIND_FAR, KIND_NEXT, KIND_LAST, KIND_LAST_BUT_ONE };
 #define SOURCE_MAX_BYTES     40
 #define SHAPE_WORD_MAX_BYTES 16
 
-static uint64_t next_ref(const struct known_chunk *c)
-{
-	return c->ref + c->frame_bytes;
-}
-
 static void name_chunk(struct known_source *k, const struct known_chunk *c)
 {
 	k->last[1] = k->last[0];
 	k->last[0] = *c;
+	k->next = c->ref + c->frame_bytes;
 }
 
 /* A shape that was written: words[first .. first + n), the flags and then a word a source. */
@@ -53,8 +49,7 @@ struct written_shape {
 
 struct slot_encoder {
 	struct slot_times times;
-	uint32_t block;                       /* counts blocks */
-	uint32_t block_of[DEDUP_MAX_SOURCES]; /* known[source] is about this block only */
+	uint32_t block; /* counts blocks */
 	struct known_source known[DEDUP_MAX_SOURCES];
 	unsigned n_shapes, last_shape;
 	struct written_shape shapes[SLOT_BLOCK_RECORDS];
@@ -87,10 +82,8 @@ void slot_encoder_start(struct slot_encoder *x)
 static struct known_source *known_source(struct slot_encoder *x, uint16_t source)
 {
 	struct known_source *k = &x->known[source];
-	if (x->block_of[source] != x->block) {
-		x->block_of[source] = x->block;
-		*k = (struct known_source){ 0 };
-	}
+	if (k->block != x->block)
+		*k = (struct known_source){ .block = x->block };
 	return k;
 }
 
@@ -106,7 +99,7 @@ static unsigned kind_of(const struct known_source *k, const struct slot_source *
 		return KIND_LAST;
 	if (is_chunk(&k->last[1], c))
 		return KIND_LAST_BUT_ONE;
-	return c->ref == next_ref(&k->last[0]) ? KIND_NEXT : KIND_FAR;
+	return c->ref == k->next ? KIND_NEXT : KIND_FAR;
 }
 
 static uint8_t flags_of(const struct slot *s, const struct slot_times *times)
@@ -172,7 +165,7 @@ static uint8_t *put_sources(
 		if (kind >= KIND_LAST)
 			continue;
 		if (kind == KIND_FAR)
-			p = put_difference(p, c->ref, next_ref(&k->last[0]));
+			p = put_difference(p, c->ref, k->next);
 		p = varint_put(p, c->frame_bytes);
 		if (flags & TOMBSTONES)
 			p = varint_put(p, c->tombstoned_series);
@@ -323,7 +316,7 @@ static struct known_chunk get_chunk(struct known_source *k, unsigned kind, struc
 {
 	if (kind >= KIND_LAST)
 		return k->last[kind - KIND_LAST];
-	struct known_chunk c = { .ref = next_ref(&k->last[0]) };
+	struct known_chunk c = { .ref = k->next };
 	if (kind == KIND_FAR)
 		c.ref = get_difference(d, c.ref);
 	c.frame_bytes = dec_uvarint32(d);

@@ -29,6 +29,8 @@ struct known_chunk {
 /* What is known of a block's source: the chunks named last, the newest first. */
 struct known_source {
 	struct known_chunk last[2];
+	uint64_t next;  /* where the newest one ends */
+	uint32_t block; /* the writer's count: what is known of an earlier block doesn't count */
 	uint16_t source;
 };
 
