@@ -164,6 +164,7 @@ static int read_synthetic(struct merged_block *b, struct holdings *h, uint32_t s
 	struct maker *k = take_maker(b, h);
 	VEC(struct loose) loose = { 0 };
 	buf_reset(&k->bytes);
+	buf_reserve(&k->bytes, 1); /* a slot without data still has a place in it */
 	made_slots_touch(made);
 	for (r = slot_map_seek(h->map, &k->cursor, segment, at, e); r == 1;
 		r = slot_map_next(h->map, &k->cursor, e)) {

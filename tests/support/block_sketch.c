@@ -107,11 +107,12 @@ struct histogram_chunk *sketch_histogram_chunk(bool is_float, uint8_t header, in
 	};
 	c->layout.positive[0] = (struct histogram_span){ .offset = 0, .length = 1 };
 	c->n = n;
-	c->t = xcalloc(n, sizeof *c->t);
-	c->sum = xcalloc(n, sizeof *c->sum);
-	c->count = xcalloc(n, sizeof *c->count);
-	c->zero_count = xcalloc(n, sizeof *c->zero_count);
-	c->buckets = xcalloc(n, sizeof *c->buckets);
+	uint64_t *cells = xcalloc(5 * n, sizeof *cells); /* all columns, as histogram_chunk_free wants them */
+	c->t = (int64_t *)cells;
+	c->sum = cells + n;
+	c->count = cells + 2 * n;
+	c->zero_count = cells + 3 * n;
+	c->buckets = cells + 4 * n;
 	for (size_t i = 0; i < n; i++, t += step) {
 		uint64_t count = first + i * each;
 		c->t[i] = t;
