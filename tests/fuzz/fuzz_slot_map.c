@@ -14,7 +14,7 @@
 
 #define ROW_BYTES     24 /* of a block, and of a segment */
 #define TAIL_BYTES    24
-#define MAGIC         "TFSLOTS2"
+#define MAGIC         "TFSLOTS3"
 #define MAX_SEGMENTS  64
 #define SLOTS_AT_MOST (1u << 20)
 
