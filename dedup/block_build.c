@@ -4,6 +4,7 @@
 #include "dedup/block_state.h"
 #include "lib/base/file.h"
 #include "lib/base/json.h"
+#include "lib/base/log.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -155,8 +156,12 @@ static int cmp_ulid(const void *a, const void *b)
 	return ulid_cmp(a, b);
 }
 
+/*
+ * Prometheus closes a block that is another's parent, and keeps one open for good that just disappears: so a new version
+ * names all that it may have open.
+ */
 static void write_meta(const struct window *w, const struct dedup_settings *settings,
-	const struct index_merge_result *r, struct buf *out)
+	const struct predecessors *before, const struct index_merge_result *r, struct buf *out)
 {
 	auto_of(block_meta) struct block_meta *m = xcalloc(1, sizeof *m);
 	auto_buf struct buf extensions = { 0 };
@@ -178,6 +183,8 @@ static void write_meta(const struct window *w, const struct dedup_settings *sett
 			ulid_cmp(&m->compaction.sources.data[kept - 1], &m->compaction.sources.data[i]) != 0)
 			m->compaction.sources.data[kept++] = m->compaction.sources.data[i];
 	m->compaction.sources.len = kept;
+	for (size_t i = 0; i < before->list.len; i++)
+		vec_push(&m->compaction.parents, before->list.data[i]);
 	/* Keeps Prometheus from measuring its head against a block that ends in the future. */
 	vec_push(&m->compaction.hints, xstrdup("from-out-of-order"));
 	m->thanos.present = true;
@@ -189,7 +196,8 @@ static void write_meta(const struct window *w, const struct dedup_settings *sett
 }
 
 static int write_files(const char *dir, const struct window *w, const struct dedup_settings *settings,
-	const struct slot_overrides *overrides, struct block_state *state, struct err *e)
+	const struct slot_overrides *overrides, const struct predecessors *before, struct block_state *state,
+	struct err *e)
 {
 	auto_buf struct buf text = { 0 }, meta = { 0 };
 	auto_free char *state_path = xasprintf("%s/block.json", dir),
@@ -213,13 +221,13 @@ static int write_files(const char *dir, const struct window *w, const struct ded
 		r = file_replace(tombstones_path, tombstones.data, tombstones.len, e);
 	if (r < 0)
 		return r;
-	write_meta(w, settings, &state->merge, &meta);
+	write_meta(w, settings, before, &state->merge, &meta);
 	return file_replace(meta_path, meta.data, meta.len, e);
 }
 
 int block_build(const char *parent, const struct window *w, struct bucket *bucket,
-	const struct dedup_settings *settings, const struct slot_overrides *overrides, int *bad_source,
-	const char **reason, struct err *e)
+	const struct dedup_settings *settings, const struct slot_overrides *overrides,
+	const struct predecessors *before, int *bad_source, const char **reason, struct err *e)
 {
 	char id[ULID_CHARS + 1];
 	ulid_format(&w->ulid, id);
@@ -237,7 +245,7 @@ int block_build(const char *parent, const struct window *w, struct bucket *bucke
 	if (r == 0)
 		r = index_merge(tmp, in.data, in.n, settings, overrides, &state.merge, bad_source, e);
 	if (r == 0)
-		r = write_files(tmp, w, settings, overrides, &state, e);
+		r = write_files(tmp, w, settings, overrides, before, &state, e);
 	if (r == 0)
 		r = file_fsync_dir(tmp, e);
 	if (r == 0) /* what is left of one that was damaged, or only half removed */
@@ -251,4 +259,31 @@ int block_build(const char *parent, const struct window *w, struct bucket *bucke
 	inputs_fini(&in);
 	block_state_fini(&state);
 	return r;
+}
+
+static void add_predecessor(struct predecessors *p, const struct meta_parent *one)
+{
+	for (size_t i = 0; i < p->list.len; i++)
+		if (ulid_cmp(&p->list.data[i].ulid, &one->ulid) == 0)
+			return;
+	if (p->list.len < PREDECESSORS_MAX)
+		vec_push(&p->list, *one);
+}
+
+void predecessors_add(struct predecessors *p, const char *dir)
+{
+	auto_free char *path = xasprintf("%s/meta.json", dir);
+	auto_buf struct buf text = { 0 };
+	auto_of(block_meta) struct block_meta *m = NULL;
+	struct err e;
+	int r = file_read(path, META_JSON_MAX_BYTES, &text, &e);
+	if (r == 0)
+		r = block_meta_parse(text.data, text.len, &m, &e);
+	if (r < 0) {
+		log_warn("a block's predecessors can't be read", KV("file", path), KV("err", e.msg));
+		return;
+	}
+	add_predecessor(p, &(struct meta_parent){ m->ulid, m->min_time, m->max_time });
+	vec_each (parent, &m->compaction.parents)
+		add_predecessor(p, parent);
 }

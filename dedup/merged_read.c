@@ -83,7 +83,7 @@ static void learn_parts(struct merged_block *b, const struct slot *slot, const s
 	if (r < 0)
 		log_error("a slot's exact size can't be kept", KV("err", e.msg));
 	if (r > 0) {
-		log_info("slot needs more room than planned, its window will be merged again",
+		log_debug("slot needs more room than planned, its window will be merged again",
 			KV("block", b->sources[base->source]->ulid), KV_U64("parts", result->n_parts),
 			KV_U64("capacity", slot->capacity), KV_U64("bytes", result->parts[0].bytes));
 		int64_t now = clock_monotonic_us(), none = 0;

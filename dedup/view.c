@@ -230,14 +230,30 @@ static void report_progress(struct jobs *jobs, size_t done)
 		log_info("merging indexes", KV_U64("done", done), KV_U64("of", jobs->list.len));
 }
 
+/* The published blocks whose time the window has. */
+static void find_predecessors(struct view *v, const struct window *w, struct predecessors *out)
+{
+	struct view_snapshot *s = view_snapshot(v);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct merged_block *b = s->blocks[i];
+		if (merged_block_min_time(b) < w->max_time && w->min_time < merged_block_max_time(b) &&
+			ulid_cmp(merged_block_ulid(b), &w->ulid) != 0)
+			predecessors_add(out, merged_block_dir(b));
+	}
+	view_snapshot_unref(s);
+}
+
 static void *run_jobs(void *arg)
 {
 	struct jobs *jobs = arg;
 	struct view *v = jobs->view;
 	for (size_t i; (i = atomic_fetch_add(&jobs->next, 1)) < jobs->list.len;) {
 		struct job *j = &jobs->list.data[i];
+		struct predecessors before = { 0 };
+		find_predecessors(v, j->window, &before);
 		j->result = block_build(v->dir, j->window, v->bucket, &v->options.dedup, v->overrides,
-			&j->bad_source, &j->reason, &j->err);
+			&before, &j->bad_source, &j->reason, &j->err);
+		vec_fini(&before.list);
 		metric_add(j->result < 0 ? merges_failed : merges, 1);
 		report_progress(jobs, atomic_fetch_add(&jobs->done, 1) + 1);
 	}
@@ -442,6 +458,7 @@ static void take_up_news(struct view *v)
 	if (!view_has_news(v))
 		return;
 	atomic_store(&v->news.first_us, 0);
+	log_info("windows are merged again with the exact sizes of slots that were too small");
 	slot_overrides_activate(v->overrides);
 }
 

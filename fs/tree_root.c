@@ -36,31 +36,22 @@ static bool parse_block_name(const char *name, struct ulid *u, bool *has_suffix)
 	return !strcmp(head, canonical);
 }
 
-/* The block that shows under this name now: a reference, or NULL. */
+/*
+ * The block that shows under this name now: a reference, or NULL. A name that is no longer listed but was a moment ago
+ * still shows: a Prometheus that read the listing then opens it now, and takes a missing one badly.
+ */
 static struct merged_block *find_block(struct fs *fs, const char *name)
 {
 	struct ulid u;
 	bool has_suffix;
 	if (!parse_block_name(name, &u, &has_suffix))
 		return NULL;
+	enum whiteout_state want = has_suffix ? WHITEOUT_PENDING : WHITEOUT_NONE;
+	if (whiteouts_state(fs->whiteouts, &u) != want)
+		return NULL;
 	auto_of(block_set) struct block_set *set = block_sets_get(fs->blocks);
 	struct merged_block *b = block_set_find(set, &u);
-	enum whiteout_state want = has_suffix ? WHITEOUT_PENDING : WHITEOUT_NONE;
-	return b && whiteouts_state(fs->whiteouts, &u) == want ? merged_block_ref(b) : NULL;
-}
-
-/*
- * A block whose name is no longer listed but was a moment ago: a Prometheus that read the listing then opens it now,
- * and takes a missing one badly. A reference, or NULL.
- */
-static struct merged_block *find_lately(struct fs *fs, const char *name)
-{
-	struct ulid u;
-	bool has_suffix;
-	if (!parse_block_name(name, &u, &has_suffix) || has_suffix ||
-		whiteouts_state(fs->whiteouts, &u) != WHITEOUT_NONE)
-		return NULL;
-	return view_find_lately(fs->options.view, &u);
+	return b ? merged_block_ref(b) : view_find_lately(fs->options.view, &u);
 }
 
 static bool is_control(const char *name)
@@ -90,11 +81,8 @@ static int lookup(struct fs *fs, uint64_t dir, const char *name, struct fuse_ent
 		return 0;
 	}
 	auto_of(merged_block) struct merged_block *b = find_block(fs, name);
-	if (!b) {
-		int r = upper_lookup(fs, dir, name, out);
-		if (r != -ENOENT || !(b = find_lately(fs, name)))
-			return r;
-	}
+	if (!b)
+		return upper_lookup(fs, dir, name, out);
 	tree_block_entry(fs, b, node_block_hash(merged_block_ulid(b)), out);
 	return 0;
 }
