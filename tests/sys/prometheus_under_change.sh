@@ -60,6 +60,14 @@ wait_until 90 "Prometheus loads the new window" loads 2
 wait_until 30 "the new window answers" newest_is
 
 say "a group is compacted"
+mapfile -t replaced < <(blocks_of "$WORK/mnt")
+maps_none_of() {
+	local block
+	for block in "$@"; do
+		! grep -q "/$block/" "/proc/$PROM_PID/maps" || return 1
+	done
+}
+maps_none_of "${replaced[@]}" && fail "Prometheus maps no block"
 for block in "${big[@]}"; do
 	sources=()
 	for source in "${small[@]}"; do
@@ -74,6 +82,8 @@ for block in "${small[@]}"; do
 	mark_deleted "$WORK/bucket" "${block##*/}" 1
 done
 wait_until 90 "Prometheus loads the compacted window" loads 1
+wait_until 90 "Prometheus lets go of the blocks before it" maps_none_of "${replaced[@]}"
+check_equal "$(grep -c 'reloading blocks failed' "$WORK/prom.log" || true)" 0 "the number of reloads that failed"
 wait_until 30 "the window answers" newest_is
 for block in "${small[@]}"; do
 	rm -r "${WORK:?}/bucket/${block##*/}"
