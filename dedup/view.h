@@ -44,7 +44,7 @@ void view_on_publish(struct view *v,
 	void (*fn)(void *arg, const struct view_snapshot *before, const struct view_snapshot *after),
 	void *arg);
 
-/* blocks.json and the view's part of status.json: JSON text appended to out. */
+/* blocks.json, and the view's part of status.json as one value without a newline: JSON text appended to out. */
 void view_blocks_json(struct view *v, struct buf *out);
 void view_status_json(struct view *v, struct buf *out);
 

@@ -89,9 +89,8 @@ void view_status_json(struct view *v, struct buf *out)
 {
 	struct json_writer w;
 	struct view_snapshot *s = view_snapshot(v);
-	json_writer_init(&w, out, JSON_INDENT);
+	json_writer_init(&w, out, 0);
 	json_write_object(&w);
-	json_write_key_str(&w, "version", THANOSFS_VERSION);
 	json_write_key_str(&w, "bucket", v->bucket->name);
 	json_write_key_str(&w, "deduplication_func", dedup_func_names[v->options.dedup.func]);
 	json_write_key(&w, "replica_labels");
@@ -119,6 +118,5 @@ void view_status_json(struct view *v, struct buf *out)
 	catalogue_skipped(v->catalogue, write_skipped, &w);
 	json_write_array_end(&w);
 	json_write_object_end(&w);
-	buf_add_u8(out, '\n');
 	view_snapshot_unref(s);
 }

@@ -12,6 +12,7 @@
 #include "fs/open_count.h"
 #include "fs/whiteout.h"
 #include "lib/base/clock.h"
+#include "lib/base/json.h"
 #include "lib/base/metrics.h"
 
 #include <errno.h>
@@ -60,13 +61,19 @@ static void render_metrics(void *arg, struct buf *out)
 static void render_status(void *arg, struct buf *out)
 {
 	struct fs *fs = arg;
-	buf_printf(out,
-		"{\"version\":\"%s\",\"uptime_seconds\":%lld,\"open_files\":%zu,\"removed_blocks\":%zu,"
-		"\"view\":",
-		THANOSFS_VERSION, (long long)(clock_unix_ms() - fs->start_ms) / 1000,
-		open_count_nodes(fs->opens), whiteouts_hidden(fs->whiteouts));
-	view_status_json(fs->options.view, out);
-	buf_add_str(out, "}\n");
+	struct json_writer w;
+	auto_buf struct buf view = { 0 };
+	view_status_json(fs->options.view, &view);
+	json_writer_init(&w, out, JSON_INDENT);
+	json_write_object(&w);
+	json_write_key_str(&w, "version", THANOSFS_VERSION);
+	json_write_key_i64(&w, "uptime_seconds", (clock_unix_ms() - fs->start_ms) / 1000);
+	json_write_key_u64(&w, "open_files", open_count_nodes(fs->opens));
+	json_write_key_u64(&w, "removed_blocks", whiteouts_hidden(fs->whiteouts));
+	json_write_key(&w, "view");
+	json_write_raw(&w, (const char *)view.data, view.len);
+	json_write_object_end(&w);
+	buf_add_u8(out, '\n');
 }
 
 static void add(struct control *c, const char *name, void (*render)(void *arg, struct buf *out), void *arg)

@@ -139,10 +139,9 @@ static void meet(struct bucket *bucket, const char *id, struct block_known *know
 	if (r == 0 && ulid_cmp(&m->ulid, &look->scan.ulid) != 0) {
 		char other[ULID_CHARS + 1];
 		ulid_format(&m->ulid, other);
-		r = err_set(&e, -EBADMSG, "it is of the block %s", other);
+		r = err_set(&e, -EBADMSG, "meta.json is of the block %s", other);
 	}
 	if (r < 0) {
-		err_wrap(&e, r, "meta.json");
 		leave_out(look, BLOCK_CORRUPT_META, e.msg);
 		return;
 	}
