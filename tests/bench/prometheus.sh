@@ -3,7 +3,7 @@
 # Prometheus on the mount against the same Prometheus on a local copy of the merged blocks: warm, and cold but locally cached.
 . "$(dirname "$0")/../sys/lib.sh"
 need_fuse
-need prometheus python3 curl
+need prometheus python3 curl jq
 
 end=1699999200
 tools=$ROOT/../shared/tools
