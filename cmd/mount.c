@@ -452,7 +452,7 @@ static int serve(struct mount *m, int ready_fd, struct err *e)
 
 int cmd_mount(int argc, char **argv)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	struct mount m;
 	int ready_fd = -1, status = 0;
 	init(&m);

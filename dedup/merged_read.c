@@ -248,7 +248,7 @@ void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t 
 	struct merged_range *range)
 {
 	struct holdings *h = NULL;
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	size_t start = out->len;
 	*range = (struct merged_range){ .fd = -1 };
 	int r = merged_block_acquire(b, &h, &e);

@@ -147,7 +147,7 @@ static const char *check_times(const int64_t *t, size_t n, bool *rises)
 static int decode(
 	struct slot_merger *m, const struct slot_source *s, const struct chunk *c, struct slot_reader *reader)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	struct decoded d = { .source = s, .first = m->floats.len };
 	const char *why = NULL;
 	bool rises = true;

@@ -178,7 +178,7 @@ static void report(struct source_reader *r, const struct slot_source *s, const c
 static int read_chunk(struct slot_reader *base, const struct slot_source *s, struct chunk *out)
 {
 	struct source_reader *r = (struct source_reader *)base;
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	if (s->source >= r->from->n) {
 		log_error("slot map names a source that is not there", KV_U64("source", s->source));
 		return -EBADMSG;

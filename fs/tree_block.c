@@ -29,7 +29,7 @@ struct files {
 
 static int files_of(struct merged_block *b, struct files *out)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	int r = merged_block_files(b, &out->file, &out->n, &e);
 	if (r < 0) {
 		char name[ULID_CHARS + 1];

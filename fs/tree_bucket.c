@@ -255,7 +255,7 @@ static int resolve(struct fs *fs, uint64_t id, struct raw_info *out)
 	if (recall(fs->raw, id, out))
 		return 0;
 	struct search s = { .raw = fs->raw, .id = id };
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	int r = bucket_list(fs->options.bucket, "", false, true, search_top, &s, &e);
 	for (size_t i = 0; i < s.parts.len && !s.found && r >= 0; i++)
 		r = bucket_list(fs->options.bucket, s.parts.data[i], true, true, search_below, &s, &e);
@@ -303,7 +303,7 @@ static int stop_at_first(void *arg, const struct object_info *o)
 static int ask(struct fs *fs, struct raw_info *i)
 {
 	struct object_info o;
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	if (!bucket_name_is_valid(i->name))
 		return -ENOENT;
 	int r = bucket_stat(fs->options.bucket, i->name, &o, &e);
@@ -406,7 +406,7 @@ static int add_name(void *arg, const struct object_info *o)
 
 static int read_names(struct fs *fs, const struct raw_info *dir, struct name_list **out)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	auto_free char *prefix = *dir->name ? xasprintf("%s/", dir->name) : xstrdup("");
 	struct name_list *l = name_list_new(dir->id);
 	int r = bucket_list(fs->options.bucket, prefix, false, true, add_name, l, &e);
@@ -490,7 +490,7 @@ static int blob_of(struct fs *fs, uint64_t id, struct raw_blob **out)
 		return r;
 	if (i.is_dir)
 		return -EISDIR;
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	struct blob *blob;
 	r = bucket_open(fs->options.bucket, i.name, &blob, &e);
 	if (r < 0)
@@ -557,7 +557,7 @@ static int read_file(struct fs *fs, uint64_t id, size_t n, uint64_t at, struct f
 	out->fd_at = at;
 	if (out->fd >= 0)
 		return 0;
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	r = blob_read_buf(b->blob, &out->buf, out->n, at, &e);
 	return r < 0 ? complain("object not read", r, &e) : 0;
 }

@@ -122,7 +122,7 @@ static struct catalogue_block *block_of(const struct block_scan *scan, struct bl
 /* Fetches meta.json and holds it against the files that are there. */
 static void meet(struct bucket *bucket, const char *id, struct block_known *known, struct block_look *look)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	auto_buf struct buf json = { 0 };
 	auto_of(block_meta) struct block_meta *m = NULL;
 	int r = get_file(bucket, id, "meta.json", META_JSON_MAX_BYTES, &json, &e);

@@ -61,8 +61,14 @@ int bucket_stat(struct bucket *b, const char *name, struct object_info *out, str
 
 int bucket_open(struct bucket *b, const char *name, struct blob **out, struct err *e)
 {
+	return bucket_open_sized(b, name, BUCKET_SIZE_UNKNOWN, out, e);
+}
+
+int bucket_open_sized(
+	struct bucket *b, const char *name, uint64_t known_bytes, struct blob **out, struct err *e)
+{
 	int r = check_name(b, name, e);
-	return r < 0 ? r : b->ops->open(b, name, out, e);
+	return r < 0 ? r : b->ops->open(b, name, known_bytes, out, e);
 }
 
 int bucket_put(struct bucket *b, const char *name, struct blob *content, struct err *e)

@@ -19,7 +19,8 @@
 
 struct bucket;
 
-#define BUCKET_NAME_MAX 1024 /* bytes of an object's name, as in S3 */
+#define BUCKET_NAME_MAX     1024       /* bytes of an object's name, as in S3 */
+#define BUCKET_SIZE_UNKNOWN UINT64_MAX /* of an object that is to be opened */
 
 struct object_info {
 	/* From the bucket's root, borrowed; a "directory" (see list) ends in '/'. */
@@ -41,9 +42,13 @@ struct bucket_ops {
 		void *arg, struct err *e);
 	/* Size and time. */
 	int (*stat)(struct bucket *b, const char *name, struct object_info *out, struct err *e);
-	/* Opens for range reads. What was opened goes on being readable after the object was deleted, where
-	 * the store can. */
-	int (*open)(struct bucket *b, const char *name, struct blob **out, struct err *e);
+	/*
+	 * Opens for range reads. What was opened goes on being readable after the object was deleted, where the store
+	 * can. `known_bytes` is the size that a listing gave, or BUCKET_SIZE_UNKNOWN: with it a remote store needs no
+	 * request here, and an object that isn't there, or has another size (-EBADMSG), fails when it is read.
+	 */
+	int (*open)(
+		struct bucket *b, const char *name, uint64_t known_bytes, struct blob **out, struct err *e);
 	/* Stores a whole object, visible at once or not at all. */
 	int (*put)(struct bucket *b, const char *name, struct blob *content, struct err *e);
 	/* What isn't there: -ENOENT, or 0 from a store that doesn't say. */
@@ -61,6 +66,8 @@ int bucket_list(struct bucket *b, const char *prefix, bool recursive, bool want_
 	void *arg, struct err *e);
 int bucket_stat(struct bucket *b, const char *name, struct object_info *out, struct err *e);
 int bucket_open(struct bucket *b, const char *name, struct blob **out, struct err *e);
+int bucket_open_sized(
+	struct bucket *b, const char *name, uint64_t known_bytes, struct blob **out, struct err *e);
 int bucket_put(struct bucket *b, const char *name, struct blob *content, struct err *e);
 int bucket_remove(struct bucket *b, const char *name, struct err *e);
 void bucket_free(struct bucket *b); /* NULL is fine */

@@ -51,10 +51,11 @@ static int prefix_stat(struct bucket *b, const char *name, struct object_info *o
 	return bucket_stat(prefix_of(b)->inner, full, out, e);
 }
 
-static int prefix_open(struct bucket *b, const char *name, struct blob **out, struct err *e)
+static int prefix_open(
+	struct bucket *b, const char *name, uint64_t known_bytes, struct blob **out, struct err *e)
 {
 	auto_free char *full = inner_name(b, name);
-	return bucket_open(prefix_of(b)->inner, full, out, e);
+	return bucket_open_sized(prefix_of(b)->inner, full, known_bytes, out, e);
 }
 
 static int prefix_put(struct bucket *b, const char *name, struct blob *content, struct err *e)

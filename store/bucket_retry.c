@@ -181,22 +181,43 @@ static int retry_blob_fd(struct blob *b)
 	return blob_fd(((struct retry_blob *)b)->inner);
 }
 
+static void retry_blob_will_read(struct blob *b, uint64_t at, uint64_t n)
+{
+	blob_will_read(((struct retry_blob *)b)->inner, at, n);
+}
+
+static void retry_blob_version(struct blob *b, char out[BLOB_VERSION_BYTES])
+{
+	blob_version(((struct retry_blob *)b)->inner, out);
+}
+
+static void retry_blob_pin(struct blob *b, const char *version)
+{
+	blob_pin(((struct retry_blob *)b)->inner, version);
+}
+
 static void retry_blob_close(struct blob *b)
 {
 	blob_close(((struct retry_blob *)b)->inner);
 	free(b);
 }
 
-static int retry_open(struct bucket *b, const char *name, struct blob **out, struct err *e)
+static int retry_open(
+	struct bucket *b, const char *name, uint64_t known_bytes, struct blob **out, struct err *e)
 {
 	static const struct blob_ops ops = {
-		.read = retry_blob_read, .fd = retry_blob_fd, .close = retry_blob_close
+		.read = retry_blob_read,
+		.fd = retry_blob_fd,
+		.will_read = retry_blob_will_read,
+		.version = retry_blob_version,
+		.pin = retry_blob_pin,
+		.close = retry_blob_close,
 	};
 	struct attempt a = begin(retry_of(b), "open");
 	struct blob *inner = NULL;
 	int r;
 	do
-		r = bucket_open(retry_of(b)->inner, name, &inner, e);
+		r = bucket_open_sized(retry_of(b)->inner, name, known_bytes, &inner, e);
 	while (r < 0 && try_again(&a, r, e));
 	if (r < 0)
 		return r;

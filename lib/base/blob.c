@@ -32,6 +32,25 @@ int blob_fd(struct blob *b)
 	return b->ops->fd ? b->ops->fd(b) : -1;
 }
 
+void blob_will_read(struct blob *b, uint64_t at, uint64_t n)
+{
+	if (b->ops->will_read && at < b->size && n > 0)
+		b->ops->will_read(b, at, MIN_OF(n, b->size - at));
+}
+
+void blob_version(struct blob *b, char out[BLOB_VERSION_BYTES])
+{
+	out[0] = 0;
+	if (b->ops->version)
+		b->ops->version(b, out);
+}
+
+void blob_pin(struct blob *b, const char *version)
+{
+	if (b->ops->pin && *version)
+		b->ops->pin(b, version);
+}
+
 void blob_close(struct blob *b)
 {
 	if (b) {

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define BLOB_VERSION_BYTES 128
+
 struct blob;
 
 struct blob_ops {
@@ -23,6 +25,13 @@ struct blob_ops {
 	int (*read)(struct blob *b, void *out, size_t n, uint64_t at, struct err *e);
 	/* A descriptor the same bytes can be read from (pread, splice, mmap), borrowed; NULL or -1: there is none. */
 	int (*fd)(struct blob *b);
+	/* Said of bytes that will be read soon, so that they can be fetched ahead: never waits. NULL: of no use. */
+	void (*will_read)(struct blob *b, uint64_t at, uint64_t n);
+	/* What tells this content from another that had or will have the same name, such as an ETag; "" while that is
+	 * not known, and at most before the first read. NULL: never known. */
+	void (*version)(struct blob *b, char out[BLOB_VERSION_BYTES]);
+	/* From now on reads of any other version fail with -EBADMSG. NULL: not needed. */
+	void (*pin)(struct blob *b, const char *version);
 	void (*close)(struct blob *b);
 };
 
@@ -39,7 +48,10 @@ int blob_read(struct blob *b, void *out, size_t n, uint64_t at, struct err *e);
 int blob_read_buf(struct blob *b, struct buf *out, size_t n, uint64_t at, struct err *e);
 
 int blob_fd(struct blob *b);
-void blob_close(struct blob *b); /* NULL is fine */
+void blob_will_read(struct blob *b, uint64_t at, uint64_t n); /* cut to the blob's size */
+void blob_version(struct blob *b, char out[BLOB_VERSION_BYTES]);
+void blob_pin(struct blob *b, const char *version); /* "" does nothing */
+void blob_close(struct blob *b);                    /* NULL is fine */
 DEFINE_AUTO(blob, struct blob *, blob_close)
 
 /* A local file, opened read-only. */

@@ -13,6 +13,7 @@ int err_set(struct err *e, int r, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 		va_end(ap);
+		e->retry_after_ms = 0;
 	}
 	return r;
 }
@@ -32,6 +33,7 @@ int err_errno(struct err *e, int r, const char *fmt, ...)
 		vsnprintf(e->msg, sizeof e->msg, fmt, ap);
 		va_end(ap);
 		append(e, strerror_r(-r, words, sizeof words));
+		e->retry_after_ms = 0;
 	}
 	return r;
 }

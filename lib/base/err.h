@@ -10,9 +10,10 @@
 
 struct err {
 	char msg[ERR_MSG_BYTES];
+	unsigned retry_after_ms; /* how long the other side asks to be left alone; 0: it says nothing of it */
 };
 
-/* Sets the message; returns `r` (a negative errno). A NULL `e` is fine. */
+/* Sets the message, and retry_after_ms to 0; returns `r` (a negative errno). A NULL `e` is fine. */
 int err_set(struct err *e, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Like err_set, and appends ": " and the words of errno `r`. */

@@ -97,7 +97,7 @@ static int set_bool(const struct flag *f, bool *field, const char *text, struct 
 static int set_value(const struct flag *f, void *into, const char *text, struct err *e)
 {
 	void *field = (char *)into + f->offset;
-	struct err why = { "" };
+	struct err why = { .msg = "" };
 	int r = 0;
 	switch (f->type) {
 	case FLAG_BOOL: return set_bool(f, field, text, e);

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const sample[][2] = { { "__block_id", "01ARZ3NDEKTSV4RRFFQ69G5FAV" },
 		{ "cluster", "eu-west-1" }, { "replica", "a" }, { "a", "foo" }, { "b", "b\xc3\xa4r\n" } };
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	auto_of(relabel) struct relabel_configs *r = NULL;
 	if (relabel_parse("fuzz", (const char *)data, size, &r, &e) < 0) {
 		if (!*e.msg)

@@ -55,7 +55,7 @@ static uint32_t walk(const struct yaml_node *n, unsigned depth)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	struct yaml_doc *y;
 	auto_buf struct buf expanded = { 0 };
 	if (yaml_expand_env("fuzz", (const char *)data, size, &expanded, &e) < 0)

@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 	o.upper_dir = argv[optind + 1];
 	o.state_dir = argv[optind + 2];
 
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	struct waiting w = { 0 };
 	sigemptyset(&w.signals);
 	sigaddset(&w.signals, SIGTERM);

@@ -192,7 +192,7 @@ static void append_frame(const struct world *w, const uint8_t *p, size_t n, cons
 	struct chunk c;
 	size_t need;
 	struct float_columns cols = { 0 };
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	if (chunk_frame_read(p, n, &c, &need, &e) < 0 ||
 		float_chunk_decode(c.encoding, c.data, c.size, &cols, &e) < 0)
 		fail(w, e.msg, 0);

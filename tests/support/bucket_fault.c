@@ -82,7 +82,8 @@ static void fault_blob_close(struct blob *b)
 	free(fb);
 }
 
-static int fault_open(struct bucket *b, const char *name, struct blob **out, struct err *e)
+static int fault_open(
+	struct bucket *b, const char *name, uint64_t known_bytes, struct blob **out, struct err *e)
 {
 	/* No descriptor: who had one could read past the faults. */
 	static const struct blob_ops ops = { .read = fault_blob_read, .close = fault_blob_close };
@@ -90,7 +91,7 @@ static int fault_open(struct bucket *b, const char *name, struct blob **out, str
 	struct blob *inner = NULL;
 	int r = fault(f, FAULT_OPEN, name, false, e);
 	if (r == 0)
-		r = bucket_open(f->inner, name, &inner, e);
+		r = bucket_open_sized(f->inner, name, known_bytes, &inner, e);
 	if (r < 0)
 		return r;
 	struct fault_blob *fb = xcalloc(1, sizeof *fb);

@@ -107,8 +107,10 @@ static int memory_stat(struct bucket *b, const char *name, struct object_info *o
 	return o ? 0 : no_object(b, name, e);
 }
 
-static int memory_open(struct bucket *b, const char *name, struct blob **out, struct err *e)
+static int memory_open(
+	struct bucket *b, const char *name, uint64_t known_bytes, struct blob **out, struct err *e)
 {
+	(void)known_bytes;
 	struct memory_bucket *m = memory_of(b);
 	auto_free char *full = xasprintf("%s: %s", b->name, name);
 	pthread_mutex_lock(&m->lock);

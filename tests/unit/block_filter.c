@@ -313,7 +313,7 @@ TEST(segments_must_be_numbered_without_holes)
 		{ { "chunks/000001", "chunks/000001" }, "twice" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		struct block_scan scan = { 0 };
 		for (size_t k = 0; k < 4 && cases[i].files[k]; k++)
 			block_scan_add(&scan, cases[i].files[k], k);

@@ -73,7 +73,7 @@ TEST(a_bad_duration_is_refused_and_quoted)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		int64_t ms = 77;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		CHECK_INT(duration_parse(table[i].text, &ms, &e), table[i].error);
 		CHECK_HAS(e.msg, table[i].text);
 		CHECK_INT(ms, 77);
@@ -155,7 +155,7 @@ TEST(a_bad_time_is_refused)
 		"2020-1-01T00:00:00Z", "2020-01-01T00:00:00+00:60", "2020-01-01T00:00:00+00:000" };
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		int64_t ms = 77;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		CHECK_INT(time_parse(table[i], &ms, &e), -EINVAL);
 		CHECK_HAS(e.msg, table[i]);
 	}
@@ -226,12 +226,12 @@ TEST(what_is_neither_time_nor_duration_is_refused)
 	static const char *const table[] = { "", "-", "yesterday", "--2w", "-2w3", "2020-01-01" };
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct time_or_duration t;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		CHECK_INT(time_or_duration_parse(table[i], &t, &e), -EINVAL);
 		CHECK_HAS(e.msg, "neither");
 	}
 	struct time_or_duration t;
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	CHECK_INT(time_or_duration_parse("-300y", &t, &e), -ERANGE);
 	CHECK_HAS(e.msg, "-300y");
 }
@@ -290,7 +290,7 @@ TEST(a_bad_size_is_refused)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		uint64_t bytes = 77;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		CHECK_INT(bytes_parse(table[i].text, &bytes, &e), table[i].error);
 		CHECK_HAS(e.msg, table[i].text);
 		CHECK_INT(bytes, 77);

@@ -327,7 +327,7 @@ TEST(a_bad_address_is_named)
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct http_server_options o = { .address = table[i].address, .routes = routes };
 		struct http_server *s;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		CHECK_INT(http_server_open(&o, &s, &e), table[i].error);
 		CHECK_HAS(e.msg, table[i].message);
 	}

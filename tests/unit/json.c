@@ -254,7 +254,7 @@ TEST(a_root_that_is_no_object_is_refused_when_asked_for_members)
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		auto_of(json_doc) struct json_doc *d = parsed(table[i]);
 		struct json_at root = json_root(d);
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		const char *s;
 		CHECK_INT(json_get_str(&root, "ulid", &s, &e), -EBADMSG);
 		CHECK_HAS(e.msg, "x.json: the whole is ");
@@ -290,7 +290,7 @@ TEST(what_is_not_json_is_refused)
 		"\"\xff\"", "01", "1e999", "99999999999999999999", "<html>" };
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct json_doc *d = NULL;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		CHECK_INT(json_doc_parse("x.json", table[i], strlen(table[i]), &d, &e), -EBADMSG);
 		CHECK_HAS(e.msg, "x.json: line ");
 		CHECK(!d);
@@ -302,7 +302,7 @@ TEST(nesting_is_bounded)
 	for (size_t depth = JSON_MAX_DEPTH; depth <= JSON_MAX_DEPTH + 1; depth++) {
 		auto_buf struct buf b = { 0 };
 		struct json_doc *d = NULL;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		buf_add_str(&b, "{\"a\\\"[[[\":");
 		for (size_t i = 1; i < depth; i++)
 			buf_add_u8(&b, '[');

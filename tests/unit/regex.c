@@ -51,7 +51,7 @@ TEST(a_bad_expression_is_refused_and_quoted)
 		"a{1001}", "\xff", "((((((((((a{100}){100}){100}){100}))))))" };
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct regex *r = NULL;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		CHECK_INT(regex_compile(table[i], strlen(table[i]), &r, &e), -EINVAL);
 		CHECK_HAS(e.msg, table[i]);
 		CHECK(!r);

@@ -259,7 +259,7 @@ TEST(errors_name_line_entry_and_field)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct relabel_configs *r = NULL;
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		CHECK_INT(relabel_parse("r.yaml", table[i].yaml, strlen(table[i].yaml), &r, &e), -EINVAL);
 		CHECK_HAS(e.msg, table[i].message);
 		CHECK(!r);

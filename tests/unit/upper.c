@@ -17,7 +17,7 @@ static struct fs fs;
 /* A process that knows nothing, over the same directory. */
 static void restart(void)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	upper_close(fs.upper);
 	open_count_free(fs.opens);
 	name_cache_free(fs.listings);

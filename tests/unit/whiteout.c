@@ -17,7 +17,7 @@ static struct ulid block(char last)
 
 static struct whiteouts *open_at(const char *path)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	struct whiteouts *w = NULL;
 	CHECK_OK(whiteouts_open(path, &w, &e), &e);
 	return w;
@@ -115,7 +115,7 @@ TEST(a_torn_or_foreign_line_costs_only_itself)
 	struct ulid a = block('A'), b = block('B');
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		char text[256];
-		struct err e = { "" };
+		struct err e = { .msg = "" };
 		snprintf(text, sizeof text, "pending 01HQZZZZZZ000000000000000A\n%s", bad[i]);
 		CHECK_OK(file_mkdirs(test_dir(), 0700, &e), &e);
 		CHECK_OK(file_replace(file(), text, strlen(text), &e), &e);
@@ -134,7 +134,7 @@ TEST(a_torn_or_foreign_line_costs_only_itself)
 
 TEST(a_file_that_cannot_be_written_is_an_error_that_names_it)
 {
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	struct whiteouts *w = NULL;
 	CHECK(whiteouts_open("/nonexistent/dir/whiteouts", &w, &e) < 0);
 	CHECK_HAS(e.msg, "/nonexistent/dir/whiteouts");

@@ -16,7 +16,7 @@ static struct yaml_doc *parsed(const char *text)
 static void check_refused(const char *text, const char *message)
 {
 	struct yaml_doc *y = NULL;
-	struct err e = { "" };
+	struct err e = { .msg = "" };
 	CHECK_INT(yaml_doc_parse("b.yaml", text, strlen(text), &y, &e), -EINVAL);
 	CHECK_HAS(e.msg, message);
 	CHECK(!y);
