@@ -15,6 +15,7 @@
 #include "lib/base/mem.h"
 
 #include <errno.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -47,6 +48,18 @@ struct loop {
 	struct worker
 		*ended; /* the last that ended, to be joined: libfuse has something to free at its very end */
 };
+
+static _Thread_local uint64_t request_unique;
+
+uint64_t loop_request_unique(void)
+{
+	return request_unique;
+}
+
+void loop_set_request_unique(uint64_t unique)
+{
+	request_unique = unique;
+}
 
 static void on_wake(int sig)
 {
@@ -87,7 +100,9 @@ static void *serve(void *arg)
 			start_worker_locked(l);
 		pthread_mutex_unlock(&l->lock);
 
+		loop_set_request_unique(((const struct fuse_in_header *)buf.mem)->unique);
 		fuse_session_process_buf(l->se, &buf);
+		loop_set_request_unique(0);
 
 		pthread_mutex_lock(&l->lock);
 		stays = ++l->idle <= l->idle_wanted + IDLE_SPARE;

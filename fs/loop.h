@@ -6,6 +6,7 @@
 #include "lib/base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct fuse_session;
 struct loop;
@@ -21,6 +22,14 @@ int loop_start(
 int loop_wait_ms(struct loop *l, unsigned ms);
 
 void loop_end(struct loop *l); /* the threads finish what they serve, and end */
+
+/*
+ * The number of the request that this thread serves, 0 outside of one. Bit 63 (LOOP_RESENT) is set where the request was
+ * given before to a process that may have died of it, or with it.
+ */
+#define LOOP_RESENT (1ull << 63)
+uint64_t loop_request_unique(void);
+void loop_set_request_unique(uint64_t unique); /* for who serves requests without this loop */
 
 void loop_free(struct loop *l); /* after they ended; NULL is fine */
 
