@@ -104,9 +104,9 @@ $(B)/libsupport.a: $(SUPPORT_C:%.c=$(B)/%.o)
 	$(call SAY,AR)
 	$(Q)$(AR) rcs $@ $^
 
-# Flags that changed rebuild what they built.
+# Flags that changed rebuild what they built; where they stand, `make -q` can say that all is built.
 FLAGS_NOW = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CXXFLAGS_ALL)
-$(B)/flags: FORCE
+$(B)/flags: $(if $(findstring <$(strip $(FLAGS_NOW))>,<$(strip $(file <$(B)/flags))>),,FORCE)
 	@command -v $(CC) >/dev/null && pkg-config --exists $(PKGS) 2>/dev/null || \
 		{ echo 'a compiler or a library is missing here: run "make deps" first' >&2; exit 1; }
 	@mkdir -p $(@D)
