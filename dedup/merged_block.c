@@ -22,9 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct merged_block *merged_block_new(const struct merged_block_env *env, const char *dir,
-	const struct ulid *ulid, int64_t min_time, int64_t max_time, struct catalogue_block *const *sources,
-	size_t n)
+struct merged_block *merged_block_of_disk(const struct merged_block_env *env, const char *dir,
+	const struct ulid *ulid, int64_t min_time, int64_t max_time)
 {
 	struct merged_block *b = xcalloc(1, sizeof *b);
 	b->refs = 1;
@@ -33,12 +32,39 @@ struct merged_block *merged_block_new(const struct merged_block_env *env, const 
 	b->ulid = *ulid;
 	b->min_time = min_time;
 	b->max_time = max_time;
-	b->n_sources = n;
-	b->sources = xcalloc(n, sizeof *b->sources);
-	for (size_t i = 0; i < n; i++)
-		b->sources[i] = catalogue_block_ref(sources[i]);
 	pthread_mutex_init(&b->lock, NULL);
 	return b;
+}
+
+static struct source_set *source_set_new(struct catalogue_block *const *sources, size_t n)
+{
+	struct source_set *s = xcalloc(1, sizeof *s + n * sizeof *s->blocks);
+	s->n = n;
+	for (size_t i = 0; i < n; i++)
+		s->blocks[i] = catalogue_block_ref(sources[i]);
+	return s;
+}
+
+struct merged_block *merged_block_new(const struct merged_block_env *env, const char *dir,
+	const struct ulid *ulid, int64_t min_time, int64_t max_time, struct catalogue_block *const *sources,
+	size_t n)
+{
+	struct merged_block *b = merged_block_of_disk(env, dir, ulid, min_time, max_time);
+	b->sources = source_set_new(sources, n);
+	b->sources->is_listed = true;
+	return b;
+}
+
+void merged_block_learn_sources(struct merged_block *b, struct catalogue_block *const *sources, size_t n)
+{
+	pthread_mutex_lock(&b->lock);
+	if (!b->sources || !b->sources->is_listed) {
+		struct source_set *s = source_set_new(sources, n);
+		s->is_listed = true;
+		s->before = b->sources;
+		b->sources = s;
+	}
+	pthread_mutex_unlock(&b->lock);
 }
 
 struct merged_block *merged_block_ref(struct merged_block *b)
@@ -80,9 +106,13 @@ void merged_block_unref(struct merged_block *b)
 		return;
 	holdings_free(b->holdings);
 	block_state_fini(&b->state);
-	for (size_t i = 0; i < b->n_sources; i++)
-		catalogue_block_unref(b->sources[i]);
-	free(b->sources);
+	while (b->sources) {
+		struct source_set *s = b->sources;
+		b->sources = s->before;
+		for (size_t i = 0; i < s->n; i++)
+			catalogue_block_unref(s->blocks[i]);
+		free(s);
+	}
 	free(b->files);
 	free(b->segment_names);
 	free(b->dir);
@@ -115,10 +145,44 @@ int64_t merged_block_max_time(const struct merged_block *b)
 	return b->max_time;
 }
 
-size_t merged_block_sources(const struct merged_block *b, struct catalogue_block *const **sources)
+static int read_block_json(const struct merged_block *b, struct buf *out, struct err *e)
 {
-	*sources = b->sources;
-	return b->n_sources;
+	auto_free char *path = merged_block_path(b, "block.json");
+	return file_read(path, JSON_STATE_MAX_BYTES, out, e);
+}
+
+/* `text`: of block.json, where it was read already; else NULL. */
+static int load_sources_locked(struct merged_block *b, const struct buf *text, struct err *e)
+{
+	auto_buf struct buf own = { 0 };
+	struct source_list list = { 0 };
+	int r = 0;
+	if (b->sources)
+		return 0;
+	if (!text) {
+		r = read_block_json(b, &own, e);
+		text = &own;
+	}
+	if (r == 0)
+		r = block_state_sources("block.json", text->data, text->len, &list, e);
+	if (r == 0)
+		b->sources = source_set_new(list.blocks.data, list.blocks.len);
+	source_list_fini(&list);
+	return r;
+}
+
+size_t merged_block_sources(struct merged_block *b, struct catalogue_block *const **sources)
+{
+	struct err e;
+	pthread_mutex_lock(&b->lock);
+	int r = load_sources_locked(b, NULL, &e);
+	const struct source_set *s = b->sources;
+	pthread_mutex_unlock(&b->lock);
+	if (r < 0)
+		log_warn(
+			"the sources of a merged block are not known", KV("block", b->dir), KV("err", e.msg));
+	*sources = s ? s->blocks : NULL;
+	return s ? s->n : 0;
 }
 
 static void add_labels_text(const struct labels *l, struct buf *out)
@@ -140,13 +204,15 @@ int merged_block_xattr(struct merged_block *b, const char *name, struct buf *out
 		return buf_add_str(out, "0"), 0; /* only raw blocks are merged */
 	if (!labels && !sources)
 		return -ENODATA;
-	for (size_t i = 0; i < b->n_sources; i++) {
+	struct catalogue_block *const *list;
+	size_t n = merged_block_sources(b, &list);
+	for (size_t i = 0; i < n; i++) {
 		if (i)
 			buf_add_u8(out, sources ? ',' : '\n');
 		if (sources)
-			buf_add_str(out, b->sources[i]->ulid);
+			buf_add_str(out, list[i]->ulid);
 		else
-			add_labels_text(&b->sources[i]->meta->thanos.labels, out);
+			add_labels_text(&list[i]->meta->thanos.labels, out);
 	}
 	return 0;
 }
@@ -170,7 +236,7 @@ static uint64_t segment_bytes(
 	const struct merged_block *b, const struct merged_segment_ref *s, struct slot_map *map)
 {
 	return s->is_synthetic ? slot_map_segment_bytes(map, s->segment)
-			       : b->sources[s->source]->segment_bytes[s->segment];
+			       : b->sources->blocks[s->source]->segment_bytes[s->segment];
 }
 
 /* Prometheus refuses a whole directory of blocks over one bad meta.json. */
@@ -204,15 +270,17 @@ static int check_state(const struct merged_block *b, const struct block_state *s
 static int read_state_locked(struct merged_block *b, struct err *e)
 {
 	auto_buf struct buf text = { 0 };
-	auto_free char *path = merged_block_path(b, "block.json"), *map_path = merged_block_path(b, "slots");
+	auto_free char *map_path = merged_block_path(b, "slots");
 	auto_of(slot_map) struct slot_map *map = NULL;
 	uint64_t meta_bytes = 0, index_bytes = 0, tombstones_bytes = 0;
-	int r = file_read(path, JSON_STATE_MAX_BYTES, &text, e);
-	if (r < 0 || (r = size_of(b, "meta.json", &meta_bytes, e)) < 0 ||
+	int r = read_block_json(b, &text, e);
+	if (r < 0 || (r = load_sources_locked(b, &text, e)) < 0 ||
+		(r = size_of(b, "meta.json", &meta_bytes, e)) < 0 ||
 		(r = size_of(b, "index", &index_bytes, e)) < 0 ||
 		(r = size_of(b, "tombstones", &tombstones_bytes, e)) < 0)
 		return r;
-	if ((r = block_state_parse(path, text.data, text.len, b->sources, b->n_sources, &b->state, e)) < 0)
+	if ((r = block_state_parse(
+		     "block.json", text.data, text.len, b->sources->blocks, b->sources->n, &b->state, e)) < 0)
 		return r;
 	if (b->state.merge.slots)
 		r = slot_map_open(map_path, &map, e);
@@ -272,7 +340,7 @@ static int hold_locked(struct merged_block *b, struct err *e)
 		holdings_free(h);
 		return r;
 	}
-	h->chunks = source_chunks_new(b->env->bucket, b->sources, b->n_sources);
+	h->chunks = source_chunks_new(b->env->bucket, b->sources->blocks, b->sources->n);
 	h->n_made = h->map ? slot_map_segments(h->map) : 0;
 	h->made = xcalloc(h->n_made + 1, sizeof *h->made);
 	b->holdings = h;

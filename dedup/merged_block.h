@@ -90,10 +90,22 @@ struct merged_block *merged_block_new(const struct merged_block_env *env, const 
 	const struct ulid *ulid, int64_t min_time, int64_t max_time, struct catalogue_block *const *sources,
 	size_t n);
 
+/*
+ * The same of which only the local directory is known: which sources it has, and as much of each as reading takes, is read
+ * when first needed.
+ */
+struct merged_block *merged_block_of_disk(const struct merged_block_env *env, const char *dir,
+	const struct ulid *ulid, int64_t min_time, int64_t max_time);
+
+/* Gives a block that was made of its directory alone its sources as the listing has them, in the same order. */
+void merged_block_learn_sources(struct merged_block *b, struct catalogue_block *const *sources, size_t n);
+
 const char *merged_block_dir(const struct merged_block *b);
 int64_t merged_block_min_time(const struct merged_block *b);
 int64_t merged_block_max_time(const struct merged_block *b);
-size_t merged_block_sources(const struct merged_block *b, struct catalogue_block *const **sources);
+
+/* Borrowed from the block. 0 where they are to be read from the local files, and these are damaged. */
+size_t merged_block_sources(struct merged_block *b, struct catalogue_block *const **sources);
 
 /* What the merge counted; NULL where the local files are gone. Borrowed from the block. */
 const struct block_state *merged_block_state(struct merged_block *b, struct err *e);

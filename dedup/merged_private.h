@@ -34,18 +34,25 @@ struct holdings {
 	struct maker *idle;
 };
 
+/* Immutable; one that was replaced stays with the block, as somebody may have borrowed it. */
+struct source_set {
+	struct source_set *before;
+	bool is_listed; /* from the bucket's listing, not from block.json, which knows less */
+	size_t n;
+	struct catalogue_block *blocks[];
+};
+
 struct merged_block {
 	_Atomic unsigned refs;
 	const struct merged_block_env *env;
 	char *dir;
 	struct ulid ulid;
 	int64_t min_time, max_time;
-	struct catalogue_block **sources;
-	size_t n_sources;
 
 	pthread_mutex_t lock;
 	/* under lock */
-	bool is_known; /* files and state */
+	struct source_set *sources; /* NULL: not yet read from block.json */
+	bool is_known;              /* files and state */
 	struct block_state state;
 	struct merged_file *files;
 	char (*segment_names)[SEGMENT_NAME_BYTES];

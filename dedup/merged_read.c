@@ -74,7 +74,10 @@ static void learn_parts(struct merged_block *b, const struct slot *slot, const s
 {
 	struct err e;
 	const struct slot_source *base = &slot->sources[0];
-	struct slot_key key = { .source = b->sources[base->source]->meta->ulid,
+	struct catalogue_block *const *sources;
+	if (base->source >= merged_block_sources(b, &sources))
+		return;
+	struct slot_key key = { .source = sources[base->source]->meta->ulid,
 		.ref = base->ref,
 		.from = slot->from,
 		.to = slot->to };
@@ -84,7 +87,7 @@ static void learn_parts(struct merged_block *b, const struct slot *slot, const s
 		log_error("a slot's exact size can't be kept", KV("err", e.msg));
 	if (r > 0) {
 		log_debug("slot needs more room than planned, its window will be merged again",
-			KV("block", b->sources[base->source]->ulid), KV_U64("parts", result->n_parts),
+			KV("block", sources[base->source]->ulid), KV_U64("parts", result->n_parts),
 			KV_U64("capacity", slot->capacity), KV_U64("bytes", result->parts[0].bytes));
 		int64_t now = clock_monotonic_us(), none = 0;
 		atomic_compare_exchange_strong(&b->env->news->first_us, &none, now);

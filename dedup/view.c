@@ -12,7 +12,6 @@
 #include "dedup/view.h"
 
 #include "dedup/block_build.h"
-#include "dedup/block_state.h"
 #include "dedup/view_private.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
@@ -30,7 +29,6 @@ METRIC_COUNTER(syncs, "thanosfs_syncs_total", "Syncs with the bucket that ended.
 METRIC_COUNTER(syncs_failed, "thanosfs_syncs_failed_total", "Syncs with the bucket that failed.")
 METRIC_COUNTER(merges, "thanosfs_merges_total", "Windows whose indexes were merged.")
 METRIC_COUNTER(merges_failed, "thanosfs_merges_failed_total", "Index merges that failed.")
-METRIC_GAUGE(blocks_published, "thanosfs_blocks_published", "Merged blocks on the mount.")
 METRIC_GAUGE(blocks_sources, "thanosfs_blocks_sources", "Blocks of the bucket that they are made of.")
 
 int view_open(const struct view_options *options, struct bucket *bucket, struct catalogue *catalogue,
@@ -49,6 +47,7 @@ int view_open(const struct view_options *options, struct bucket *bucket, struct 
 	pthread_mutex_init(&v->syncing, NULL);
 	v->options = *options;
 	v->dir = take(blocks);
+	v->published_path = xasprintf("%s/published", options->dir);
 	v->bucket = bucket;
 	v->catalogue = catalogue;
 	v->overrides = known;
@@ -74,6 +73,7 @@ void view_close(struct view *v)
 	pthread_mutex_destroy(&v->lock);
 	pthread_mutex_destroy(&v->syncing);
 	free(v->dir);
+	free(v->published_path);
 	free(v);
 }
 
@@ -120,35 +120,6 @@ static struct retired_block *find_retired_locked(struct view *v, const struct ul
 	return NULL;
 }
 
-static char *block_path(const struct view *v, const struct ulid *u, const char *name)
-{
-	char id[ULID_CHARS + 1];
-	ulid_format(u, id);
-	return xasprintf("%s/%s%s", v->dir, id, name);
-}
-
-/* A block of which only the local directory is left; a reference, or NULL. */
-static struct merged_block *find_on_disk(struct view *v, const struct ulid *u)
-{
-	auto_free char *dir = block_path(v, u, ""), *path = block_path(v, u, "/block.json");
-	auto_buf struct buf text = { 0 };
-	struct source_list sources = { 0 };
-	struct err e;
-	if (!file_exists(path))
-		return NULL;
-	int r = file_read(path, JSON_STATE_MAX_BYTES, &text, &e);
-	if (r == 0)
-		r = block_state_sources(path, text.data, text.len, &sources, &e);
-	if (r < 0) {
-		log_warn("retired block can't be used", KV("err", e.msg));
-		return NULL;
-	}
-	struct merged_block *b = merged_block_new(
-		&v->env, dir, u, 0, ulid_time_ms(u), sources.blocks.data, sources.blocks.len);
-	source_list_fini(&sources);
-	return b;
-}
-
 /* Published or retired, and known to this process. */
 struct merged_block *view_find_loaded(struct view *v, const struct ulid *u)
 {
@@ -165,8 +136,9 @@ struct merged_block *view_find_loaded(struct view *v, const struct ulid *u)
 
 struct merged_block *view_find_any(struct view *v, const struct ulid *u)
 {
+	int64_t since_ms;
 	struct merged_block *b = view_find_loaded(v, u);
-	if (b || !(b = find_on_disk(v, u)))
+	if (b || !(b = view_find_on_disk(v, u, &since_ms)))
 		return b;
 	pthread_mutex_lock(&v->lock);
 	struct retired_block *retired = find_retired_locked(v, u);
@@ -174,8 +146,7 @@ struct merged_block *view_find_any(struct view *v, const struct ulid *u)
 		merged_block_unref(b);
 		b = merged_block_ref(retired->block);
 	} else {
-		vec_push(&v->retired,
-			(struct retired_block){ merged_block_ref(b), clock_unix_ms() - VIEW_LATELY_MS });
+		vec_push(&v->retired, (struct retired_block){ merged_block_ref(b), since_ms });
 	}
 	pthread_mutex_unlock(&v->lock);
 	return b;
@@ -186,6 +157,17 @@ struct merged_block *view_find_lately(struct view *v, const struct ulid *u)
 	pthread_mutex_lock(&v->lock);
 	struct retired_block *retired = find_retired_locked(v, u);
 	struct merged_block *b = NULL;
+	bool is_known = retired != NULL;
+	if (retired && clock_unix_ms() - retired->since_ms < VIEW_LATELY_MS)
+		b = merged_block_ref(retired->block);
+	is_known |= view_snapshot_find(v->current, u) != NULL || !v->is_restored;
+	pthread_mutex_unlock(&v->lock);
+	if (is_known)
+		return b;
+	/* A process before this one may have retired it. */
+	merged_block_unref(view_find_any(v, u));
+	pthread_mutex_lock(&v->lock);
+	retired = find_retired_locked(v, u);
 	if (retired && clock_unix_ms() - retired->since_ms < VIEW_LATELY_MS)
 		b = merged_block_ref(retired->block);
 	pthread_mutex_unlock(&v->lock);
@@ -316,15 +298,15 @@ static struct merged_block *make_block(struct view *v, const struct window *w)
 	if (b)
 		merged_block_ref(b);
 	view_snapshot_unref(now);
-	if (b)
-		return b;
-	auto_free char *dir = block_path(v, &w->ulid, "");
-	struct catalogue_block **sources = xcalloc(w->n, sizeof *sources);
+	auto_free struct catalogue_block **sources = xcalloc(w->n, sizeof(struct catalogue_block *));
 	for (size_t i = 0; i < w->n; i++)
 		sources[i] = w->sources[i].block;
-	b = merged_block_new(&v->env, dir, &w->ulid, w->min_time, w->max_time, sources, w->n);
-	free(sources);
-	return b;
+	if (b) {
+		merged_block_learn_sources(b, sources, w->n);
+		return b;
+	}
+	auto_free char *dir = view_block_path(v, &w->ulid, "");
+	return merged_block_new(&v->env, dir, &w->ulid, w->min_time, w->max_time, sources, w->n);
 }
 
 static int by_ulid(const void *a, const void *b)
@@ -349,7 +331,7 @@ static bool is_merged(struct view *v, const struct window *w)
 	struct err e;
 	const struct merged_file *files;
 	size_t n;
-	auto_free char *meta = block_path(v, &w->ulid, "/meta.json");
+	auto_free char *meta = view_block_path(v, &w->ulid, "/meta.json");
 	if (!file_exists(meta))
 		return false;
 	struct merged_block *b = make_block(v, w);
@@ -364,13 +346,24 @@ static bool is_merged(struct view *v, const struct window *w)
 /* Swaps the published set; blocks that are not in the new one retire. */
 static void publish(struct view *v, struct view_snapshot *next)
 {
+	uint64_t sources = 0;
+	for (size_t i = 0; i < next->n; i++) {
+		struct catalogue_block *const *list;
+		sources += merged_block_sources(next->blocks[i], &list);
+	}
+	metric_set(blocks_sources, sources);
 	pthread_mutex_lock(&v->lock);
 	struct view_snapshot *before = v->current;
 	bool same = before->generation && is_same_set(before, next);
+	pthread_mutex_unlock(&v->lock);
+	if (!same) { /* only a sync changes what is current, and there is one at a time */
+		next->generation = before->generation + 1;
+		view_keep_published(v, next);
+	}
+	pthread_mutex_lock(&v->lock);
 	void (*fn)(void *, const struct view_snapshot *, const struct view_snapshot *) = v->on_publish;
 	void *arg = v->on_publish_arg;
 	if (!same) {
-		next->generation = before->generation + 1;
 		for (size_t i = 0; i < before->n; i++)
 			if (!view_snapshot_find(next, merged_block_ulid(before->blocks[i])))
 				vec_push(&v->retired,
@@ -391,13 +384,6 @@ static void publish(struct view *v, struct view_snapshot *next)
 		view_snapshot_unref(next);
 		return;
 	}
-	uint64_t sources = 0;
-	for (size_t i = 0; i < next->n; i++) {
-		struct catalogue_block *const *list;
-		sources += merged_block_sources(next->blocks[i], &list);
-	}
-	metric_set(blocks_published, next->n);
-	metric_set(blocks_sources, sources);
 	log_info("published", KV_U64("generation", next->generation), KV_U64("blocks", next->n),
 		KV_U64("sources", sources));
 	for (size_t i = 0; i < before->n; i++)

@@ -62,6 +62,12 @@ int view_open(const struct view_options *options, struct bucket *bucket, struct 
 void view_close(struct view *v);
 
 /*
+ * Publishes what the process before this one had published last, from local files alone and without a look at the bucket.
+ * Right after view_open, before the first sync. -ENOENT: there was none; -EBADMSG: it is damaged.
+ */
+int view_restore(struct view *v, struct err *e);
+
+/*
  * Syncs the catalogue, merges what is new and publishes. -errno where the bucket can't be listed or the local
  * disk fails; the published set stands then.
  */

@@ -16,6 +16,8 @@ struct retired_block {
 struct view {
 	struct view_options options;
 	char *dir; /* of merged blocks */
+	char *published_path;
+	bool is_restored; /* from what a process before this one had published; set before others use the view */
 	struct bucket *bucket;
 	struct catalogue *catalogue;
 	struct slot_overrides *overrides;
@@ -37,6 +39,18 @@ struct view {
 
 /* A block that is published or retired, and known to this process: a reference, or NULL. */
 struct merged_block *view_find_loaded(struct view *v, const struct ulid *u);
+
+/* view_disk.c: a path below a merged block's directory, to be freed. */
+char *view_block_path(const struct view *v, const struct ulid *u, const char *name);
+
+/* A block of which only the local directory is left, and when it left the listing; a reference, or NULL. */
+struct merged_block *view_find_on_disk(struct view *v, const struct ulid *u, int64_t *since_ms);
+
+/*
+ * What a process that comes after this one will show. It must reach the disk before the set is shown: a listing never goes
+ * back to what it was.
+ */
+void view_keep_published(struct view *v, const struct view_snapshot *s);
 
 /* After a sync (view_house.c). */
 void view_keep_house(struct view *v, int64_t now_ms);

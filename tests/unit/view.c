@@ -224,7 +224,7 @@ TEST(a_bucket_that_cant_be_listed_leaves_the_published_set)
 	view_fixture_free(f);
 }
 
-struct published {
+struct publications {
 	unsigned times;
 	size_t before, after;
 	uint64_t generation;
@@ -232,7 +232,7 @@ struct published {
 
 static void note_publish(void *arg, const struct view_snapshot *before, const struct view_snapshot *after)
 {
-	struct published *p = arg;
+	struct publications *p = arg;
 	p->times++;
 	p->before = before->n;
 	p->after = after->n;
@@ -242,7 +242,7 @@ static void note_publish(void *arg, const struct view_snapshot *before, const st
 TEST(a_snapshot_stays_what_it_was_while_the_set_changes)
 {
 	struct view_fixture *f = with_windows(2);
-	struct published p = { 0 };
+	struct publications p = { 0 };
 	view_fixture_open(f);
 	view_on_publish(f->view, note_publish, &p);
 	view_fixture_sync(f);
@@ -308,6 +308,74 @@ TEST(the_next_process_finds_what_this_one_had_replaced)
 	CHECK(same == old);
 	merged_block_unref(same);
 	merged_block_unref(old);
+	view_fixture_free(f);
+}
+
+TEST(the_next_process_shows_the_same_set_without_the_bucket)
+{
+	struct view_fixture *f = with_windows(3);
+	struct publications p = { 0 };
+	struct err e;
+	view_fixture_sync(f);
+	free(put_block(f, 3, 0));
+	view_fixture_sync(f);
+	struct ulid retired, listed[4];
+	for (size_t i = 0; i < 4; i++)
+		listed[i] = ulid_of(f, i, 4);
+	retired = listed[3];
+	free(put_block(f, 3, 1));
+	view_fixture_sync(f);
+	listed[3] = ulid_of(f, 3, 4);
+
+	view_fixture_open(f);
+	view_on_publish(f->view, note_publish, &p);
+	bucket_fault_set(f->bucket, FAULT_LIST, "", -ECONNREFUSED, FAULT_ALWAYS);
+	CHECK_OK(view_restore(f->view, &e), &e);
+	for (size_t i = 0; i < 4; i++) {
+		struct ulid u = ulid_of(f, i, 4);
+		CHECK_INT(ulid_cmp(&u, &listed[i]), 0);
+		struct merged_block *b = view_fixture_block(f, i, 4);
+		CHECK_INT(merged_block_min_time(b), T0 + (int64_t)i * WINDOW);
+		CHECK_INT(merged_block_max_time(b), T0 + (int64_t)(i + 1) * WINDOW);
+		CHECK(samples_of(b) >= 105);
+		merged_block_unref(b);
+	}
+	struct merged_block *lately = view_find_lately(f->view, &retired);
+	CHECK(lately);
+	CHECK_INT(samples_of(lately), 90);
+	merged_block_unref(lately);
+
+	bucket_fault_set(f->bucket, FAULT_LIST, "", 0, 0);
+	view_fixture_sync(f);
+	CHECK_INT(p.times, 0); /* it is the same set */
+	auto_buf struct buf labels = { 0 };
+	struct merged_block *b = view_fixture_block(f, 0, 4);
+	CHECK_INT(merged_block_xattr(b, "user.thanosfs.labels", &labels), 0);
+	CHECK_STR(buf_str(&labels), "{cluster=\"eu\",replica=\"0\"}\n{cluster=\"eu\",replica=\"1\"}");
+	merged_block_unref(b);
+	free(put_block(f, 4, 0));
+	view_fixture_sync(f);
+	CHECK_INT(p.times, 1);
+	CHECK_INT(p.before, 4);
+	CHECK_INT(p.after, 5);
+	view_fixture_free(f);
+}
+
+TEST(a_published_set_that_is_damaged_or_missing_is_not_restored)
+{
+	struct view_fixture *f = with_windows(1);
+	struct err e;
+	view_fixture_open(f);
+	CHECK_INT(view_restore(f->view, &e), -ENOENT);
+	view_fixture_sync(f);
+	change_byte(f->data_dir, "published", 20);
+	view_fixture_open(f);
+	CHECK_INT(view_restore(f->view, &e), -EBADMSG);
+	view_fixture_sync(f);
+	ulid_of(f, 0, 1);
+	view_fixture_open(f);
+	CHECK_OK(view_restore(f->view, &e), &e);
+	ulid_of(f, 0, 1);
 	view_fixture_free(f);
 }
 
