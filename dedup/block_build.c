@@ -1,97 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dedup/block_build.h"
 
+#include "dedup/block_inputs.h"
 #include "dedup/block_state.h"
 #include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
-
-/* What a merge reads of its sources. */
-struct inputs {
-	struct index_merge_input *data;
-	struct tombstones *tombstones;
-	size_t n;
-};
-
-static void inputs_fini(struct inputs *in)
-{
-	for (size_t i = 0; i < in->n; i++) {
-		blob_close(in->data[i].index);
-		tombstones_fini(&in->tombstones[i]);
-	}
-	free(in->data);
-	free(in->tombstones);
-}
-
-/* Prometheus refuses a whole directory of blocks over one bad segment header. */
-static int check_segments(struct bucket *bucket, const struct catalogue_block *b, struct err *e)
-{
-	for (unsigned i = 0; i < b->n_segments; i++) {
-		char name[ULID_CHARS + 32];
-		auto_of(blob) struct blob *blob = NULL;
-		uint8_t header[SEGMENT_HEADER_BYTES];
-		uint32_t magic;
-		snprintf(name, sizeof name, "%s/chunks/%06u", b->ulid, i + 1);
-		int r = bucket_open(bucket, name, &blob, e);
-		if (r < 0 || (r = blob_read(blob, header, sizeof header, 0, e)) < 0)
-			return r;
-		memcpy(&magic, header, sizeof magic);
-		if (be32toh(magic) != SEGMENT_MAGIC || header[4] != SEGMENT_VERSION)
-			return err_set(e, -EBADMSG, "%s does not start as a version %d chunk segment", name,
-				SEGMENT_VERSION);
-		if (blob->size != b->segment_bytes[i])
-			return err_set(e, -EBADMSG, "%s has %llu bytes, not the %llu it was listed with",
-				name, (unsigned long long)blob->size,
-				(unsigned long long)b->segment_bytes[i]);
-	}
-	return 0;
-}
-
-static int open_input(struct bucket *bucket, const struct dedup_source *source, struct index_merge_input *in,
-	struct tombstones *tombstones, const char **reason, struct err *e)
-{
-	char name[ULID_CHARS + 16];
-	const struct catalogue_block *b = source->block;
-	in->source = *source;
-	*reason = "corrupt-segment";
-	int r = check_segments(bucket, b, e);
-	if (r < 0)
-		return r;
-	if (b->has_tombstones) {
-		auto_buf struct buf bytes = { 0 };
-		*reason = "corrupt-tombstones";
-		snprintf(name, sizeof name, "%s/tombstones", b->ulid);
-		r = bucket_get(bucket, name, TOMBSTONES_MAX_BYTES, &bytes, e);
-		if (r == 0 && (r = tombstones_parse(bytes.data, bytes.len, tombstones, e)) < 0)
-			return err_wrap(e, r, "%s", name);
-		if (r < 0)
-			return r;
-		in->tombstones = tombstones;
-	}
-	*reason = "corrupt-index";
-	snprintf(name, sizeof name, "%s/index", b->ulid);
-	return bucket_open(bucket, name, &in->index, e);
-}
-
-static int open_inputs(struct bucket *bucket, const struct window *w, struct inputs *in, int *bad_source,
-	const char **reason, struct err *e)
-{
-	in->data = xcalloc(w->n, sizeof *in->data);
-	in->tombstones = xcalloc(w->n, sizeof *in->tombstones);
-	in->n = w->n;
-	for (size_t i = 0; i < w->n; i++) {
-		int r = open_input(bucket, &w->sources[i], &in->data[i], &in->tombstones[i], reason, e);
-		if (r < 0) {
-			*bad_source = (int)i;
-			return r;
-		}
-	}
-	return 0;
-}
 
 static void write_extensions(const struct window *w, const struct dedup_settings *settings, struct buf *out)
 {
@@ -225,14 +142,26 @@ static int write_files(const char *dir, const struct window *w, const struct ded
 	return file_replace(meta_path, meta.data, meta.len, e);
 }
 
-int block_build(const char *parent, const struct window *w, struct bucket *bucket,
-	const struct dedup_settings *settings, const struct slot_overrides *overrides,
-	const struct predecessors *before, int *bad_source, const char **reason, struct err *e)
+static int merge_indexes(const struct block_builder *by, const char *dir, struct block_inputs *in,
+	struct index_merge_result *out, int *bad_source, struct err *e)
+{
+	if (by->merging)
+		while (sem_wait(by->merging) < 0)
+			;
+	int r = index_merge(dir, in->data, in->n, by->settings, by->overrides, out, bad_source, e);
+	if (by->merging)
+		sem_post(by->merging);
+	return r;
+}
+
+int block_build(const struct block_builder *by, const struct window *w, const struct predecessors *before,
+	int *bad_source, const char **reason, struct err *e)
 {
 	char id[ULID_CHARS + 1];
 	ulid_format(&w->ulid, id);
-	auto_free char *dir = xasprintf("%s/%s", parent, id), *tmp = xasprintf("%s/%s.tmp", parent, id);
-	struct inputs in = { 0 };
+	auto_free char *dir = xasprintf("%s/%s", by->parent, id),
+		       *tmp = xasprintf("%s/%s.tmp", by->parent, id);
+	struct block_inputs in = { 0 };
 	struct block_state state = { 0 };
 
 	*bad_source = -1;
@@ -241,11 +170,13 @@ int block_build(const char *parent, const struct window *w, struct bucket *bucke
 	if (r == 0)
 		r = file_mkdirs(tmp, 0755, e);
 	if (r == 0)
-		r = open_inputs(bucket, w, &in, bad_source, reason, e);
+		r = block_inputs_open(by->bucket, w, by->ahead_bytes, &in, bad_source, reason, e);
+	if (r == 0) {
+		*reason = "corrupt-index";
+		r = merge_indexes(by, tmp, &in, &state.merge, bad_source, e);
+	}
 	if (r == 0)
-		r = index_merge(tmp, in.data, in.n, settings, overrides, &state.merge, bad_source, e);
-	if (r == 0)
-		r = write_files(tmp, w, settings, overrides, before, &state, e);
+		r = write_files(tmp, w, by->settings, by->overrides, before, &state, e);
 	if (r == 0)
 		r = file_fsync_dir(tmp, e);
 	if (r == 0) /* what is left of one that was damaged, or only half removed */
@@ -253,10 +184,10 @@ int block_build(const char *parent, const struct window *w, struct bucket *bucke
 	if (r == 0 && rename(tmp, dir) < 0)
 		r = err_errno(e, -errno, "renaming %s", tmp);
 	if (r == 0)
-		r = file_fsync_dir(parent, e);
+		r = file_fsync_dir(by->parent, e);
 	if (r < 0)
 		file_remove_tree(tmp, NULL);
-	inputs_fini(&in);
+	block_inputs_fini(&in);
 	block_state_fini(&state);
 	return r;
 }

@@ -84,7 +84,7 @@ int source_chunks_segment(
 	char name[ULID_CHARS + 32];
 	struct blob *opened, *none = NULL;
 	snprintf(name, sizeof name, "%s/chunks/%06u", src->block->ulid, segment + 1);
-	int r = bucket_open(s->bucket, name, &opened, e);
+	int r = bucket_open_sized(s->bucket, name, src->block->segment_bytes[segment], &opened, e);
 	if (r < 0)
 		return r;
 	if (atomic_compare_exchange_strong(&src->segments[segment], &none, opened)) {

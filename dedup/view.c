@@ -23,7 +23,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_THREADS 64
+#define MAX_THREADS    64
+#define WAITING_MERGES 8 /* beyond those that merge: their blocks are on the way from a distant bucket */
+#define AHEAD_BYTES    (64u << 20) /* of indexes on the way, in all */
 
 METRIC_COUNTER(syncs, "thanosfs_syncs_total", "Syncs with the bucket that ended.")
 METRIC_COUNTER(syncs_failed, "thanosfs_syncs_failed_total", "Syncs with the bucket that failed.")
@@ -194,6 +196,8 @@ struct job {
 
 struct jobs {
 	struct view *view;
+	struct block_builder builder;
+	sem_t merging; /* as many at once as there are threads for it; the others wait for the bucket */
 	VEC(struct job) list;
 	_Atomic size_t next, done;
 	int64_t reported_us;
@@ -233,8 +237,8 @@ static void *run_jobs(void *arg)
 		struct job *j = &jobs->list.data[i];
 		struct predecessors before = { 0 };
 		find_predecessors(v, j->window, &before);
-		j->result = block_build(v->dir, j->window, v->bucket, &v->options.dedup, v->overrides,
-			&before, &j->bad_source, &j->reason, &j->err);
+		j->result =
+			block_build(&jobs->builder, j->window, &before, &j->bad_source, &j->reason, &j->err);
 		vec_fini(&before.list);
 		metric_add(j->result < 0 ? merges_failed : merges, 1);
 		report_progress(jobs, atomic_fetch_add(&jobs->done, 1) + 1);
@@ -244,14 +248,23 @@ static void *run_jobs(void *arg)
 
 static void merge_all(struct view *v, struct jobs *jobs)
 {
-	pthread_t threads[MAX_THREADS];
-	unsigned want = (unsigned)MIN_OF((size_t)v->options.threads, jobs->list.len), n = 0;
+	pthread_t threads[MAX_THREADS + WAITING_MERGES];
+	size_t at_once = v->options.threads + (v->bucket->flat_listing ? WAITING_MERGES : 0);
+	unsigned want = (unsigned)MIN_OF(at_once, jobs->list.len), n = 0;
+	jobs->builder = (struct block_builder){ .parent = v->dir,
+		.bucket = v->bucket,
+		.settings = &v->options.dedup,
+		.overrides = v->overrides,
+		.ahead_bytes = AHEAD_BYTES / MAX_OF(want, 1u),
+		.merging = &jobs->merging };
+	sem_init(&jobs->merging, 0, v->options.threads);
 	jobs->reported_us = clock_monotonic_us();
 	while (n + 1 < want && pthread_create(&threads[n], NULL, run_jobs, jobs) == 0)
 		n++;
 	run_jobs(jobs);
 	while (n > 0)
 		pthread_join(threads[--n], NULL);
+	sem_destroy(&jobs->merging);
 }
 
 /* Blocks that this sync leaves out. */

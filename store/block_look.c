@@ -62,12 +62,13 @@ static int list_files(
 	return bucket_list(bucket, dir, false, true, scan_object, &l, e);
 }
 
-static int get_file(struct bucket *bucket, const char *id, const char *file, size_t max_bytes,
+/* `bytes`: as listed; 0: the listing has no sizes. */
+static int get_file(struct bucket *bucket, const char *id, const char *file, uint64_t bytes, size_t max_bytes,
 	struct buf *out, struct err *e)
 {
 	char name[ULID_CHARS + 64];
 	snprintf(name, sizeof name, "%s/%s", id, file);
-	return bucket_get(bucket, name, max_bytes, out, e);
+	return bucket_get_sized(bucket, name, bytes ? bytes : BUCKET_SIZE_UNKNOWN, max_bytes, out, e);
 }
 
 /* A file that meta.json lists must be there, and not cut short. */
@@ -125,7 +126,7 @@ static void meet(struct bucket *bucket, const char *id, struct block_known *know
 	struct err e = { .msg = "" };
 	auto_buf struct buf json = { 0 };
 	auto_of(block_meta) struct block_meta *m = NULL;
-	int r = get_file(bucket, id, "meta.json", META_JSON_MAX_BYTES, &json, &e);
+	int r = get_file(bucket, id, "meta.json", look->scan.meta_bytes, META_JSON_MAX_BYTES, &json, &e);
 	if (r == -ENOENT) {
 		leave_out(look, BLOCK_PARTIAL, "meta.json is missing");
 		return;
@@ -166,7 +167,7 @@ static void read_mark(
 	struct err e;
 	auto_buf struct buf json = { 0 };
 	auto_of(mark) struct mark *m = NULL;
-	int r = get_file(bucket, id, file, MARK_MAX_BYTES, &json, &e);
+	int r = get_file(bucket, id, file, scan->mark_bytes, MARK_MAX_BYTES, &json, &e);
 	if (r == -ENOENT)
 		return;
 	if (r == 0)

@@ -56,10 +56,12 @@ void block_scan_add(struct block_scan *s, const char *rest, uint64_t bytes)
 		s->index_bytes = bytes;
 	} else if (!strcmp(rest, "meta.json")) {
 		s->has_meta = true;
+		s->meta_bytes = bytes;
 	} else if (!strcmp(rest, "tombstones")) {
 		s->has_tombstones = true;
 	} else if (!strcmp(rest, mark_file_name(MARK_DELETION))) {
 		s->has_deletion_mark = true;
+		s->mark_bytes = bytes;
 	}
 }
 
@@ -69,6 +71,8 @@ void block_scan_merge(struct block_scan *to, struct block_scan *from)
 	to->has_meta |= from->has_meta;
 	to->has_deletion_mark |= from->has_deletion_mark;
 	to->has_tombstones |= from->has_tombstones;
+	to->meta_bytes = MAX_OF(to->meta_bytes, from->meta_bytes);
+	to->mark_bytes = MAX_OF(to->mark_bytes, from->mark_bytes);
 	if (from->has_index) {
 		to->has_index = true;
 		to->index_bytes = from->index_bytes;

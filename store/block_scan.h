@@ -22,6 +22,8 @@ struct block_scan {
 	struct ulid ulid;
 	bool has_any, has_meta, has_index, has_deletion_mark, has_tombstones;
 	uint64_t index_bytes;
+	uint64_t meta_bytes,
+		mark_bytes; /* of meta.json and deletion-mark.json; 0 where the listing had no sizes */
 	VEC(struct block_segment) segments;
 };
 void block_scan_fini(struct block_scan *s);

@@ -93,8 +93,14 @@ void bucket_free(struct bucket *b)
 
 int bucket_get(struct bucket *b, const char *name, size_t max_bytes, struct buf *out, struct err *e)
 {
+	return bucket_get_sized(b, name, BUCKET_SIZE_UNKNOWN, max_bytes, out, e);
+}
+
+int bucket_get_sized(struct bucket *b, const char *name, uint64_t known_bytes, size_t max_bytes,
+	struct buf *out, struct err *e)
+{
 	auto_of(blob) struct blob *content = NULL;
-	int r = bucket_open(b, name, &content, e);
+	int r = bucket_open_sized(b, name, known_bytes, &content, e);
 	if (r < 0)
 		return r;
 	if (content->size > max_bytes)

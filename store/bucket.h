@@ -73,8 +73,10 @@ int bucket_remove(struct bucket *b, const char *name, struct err *e);
 void bucket_free(struct bucket *b); /* NULL is fine */
 DEFINE_AUTO(bucket, struct bucket *, bucket_free)
 
-/* A small object whole, appended to `out`; -EFBIG past max_bytes. */
+/* A small object whole, appended to `out`; -EFBIG past max_bytes. `known_bytes` as for bucket_open_sized. */
 int bucket_get(struct bucket *b, const char *name, size_t max_bytes, struct buf *out, struct err *e);
+int bucket_get_sized(struct bucket *b, const char *name, uint64_t known_bytes, size_t max_bytes,
+	struct buf *out, struct err *e);
 
 /* False for names the interface does not allow: every operation refuses them with -EINVAL. */
 bool bucket_name_is_valid(const char *name);

@@ -24,7 +24,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#define FLAT_LOOKERS  64 /* each waits for answers of a distant store most of the time */
+#define FLAT_LOOKERS  128 /* each waits for answers of a distant store most of the time */
 #define LOCAL_LOOKERS 4
 #define LOOKS_EACH    16 /* fewer aren't worth another thread */
 

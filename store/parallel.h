@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define PARALLEL_MAX_THREADS 64
+#define PARALLEL_MAX_THREADS 128
 
 /*
  * Calls fn(arg, i) once for each i below n, in any order, and returns when all are done. Uses `threads` threads, the
