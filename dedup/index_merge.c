@@ -6,6 +6,7 @@
  *	each source	stream -> labels edited (label_edit) -> order restored (series_order): index_source
  *	series		k-way merge by labels; the chunks of equal label sets are planned together (layout)
  *	each chunk	passed through: its segment gets a number at its first use; a slot: the slot map places it
+ *			either way the run of its metric in that segment is written down (metric_runs)
  *
  * Sources whose series must be sorted are read to their end before the first series comes out of them; the
  * others are streamed in step.
@@ -14,6 +15,7 @@
 
 #include "dedup/index_source.h"
 #include "dedup/kway.h"
+#include "dedup/metric_runs.h"
 #include "dedup/slot_map.h"
 #include "lib/tsdb/index_write.h"
 
@@ -60,6 +62,9 @@ struct merge {
 	struct index_writer *writer;
 	uint32_t **segments;              /* a source, a segment of it: its merged number */
 	VEC(uint32_t) synthetic_segments; /* likewise */
+
+	struct metric_runs_writer runs;
+	uint32_t name_of_metrics; /* the symbol __name__; SYMBOL_NONE: no source has it */
 };
 
 void index_merge_result_fini(struct index_merge_result *r)
@@ -88,6 +93,7 @@ static void merge_fini(struct merge *m)
 	vec_fini(&m->members);
 	vec_fini(&m->planned);
 	vec_fini(&m->synthetic_segments);
+	metric_runs_writer_fini(&m->runs);
 	layout_free(m->layout);
 	slot_map_writer_close(m->slots);
 	index_writer_close(m->writer);
@@ -132,7 +138,7 @@ static bool is_set(const struct merge *m, const struct label *l)
 
 /*
  * Merges the symbols; the strings are, in this order, the names of the replica labels, then name and value of
- * each source's external labels.
+ * each source's external labels, then the name of the label that names metrics.
  */
 static int merge_symbols(struct merge *m, struct symbol_name **out, struct err *e)
 {
@@ -146,12 +152,14 @@ static int merge_symbols(struct merge *m, struct symbol_name **out, struct err *
 			vec_push(&names, (struct symbol_name){ .text = l->value, .add = add });
 		}
 	}
+	vec_push(&names, (struct symbol_name){ .text = "__name__" });
 	int r = symbol_merge(
 		m->dir, m->streams, m->n, names.data, names.len, m->writer, &m->maps, m->bad_source, e);
 	if (r < 0) {
 		free(names.data);
 		return *m->bad_source < 0 ? r : blame(m, (size_t)*m->bad_source, r, e);
 	}
+	m->name_of_metrics = names.data[names.len - 1].number;
 	*out = names.data;
 	return 0;
 }
@@ -354,6 +362,15 @@ static bool has_two_replicas(const struct slot *slot)
 	return false;
 }
 
+/* The symbol of the name of the series at hand; names come first but for labels in capitals. */
+static uint32_t metric_of_series(const struct merge *m)
+{
+	for (uint32_t i = 0; i < m->n_labels; i++)
+		if (m->labels[2 * i] == m->name_of_metrics)
+			return m->labels[2 * i + 1];
+	return METRIC_NAMELESS;
+}
+
 /* Plans and writes the series that was gathered. */
 static int write_series(struct merge *m, struct err *e)
 {
@@ -364,20 +381,22 @@ static int write_series(struct merge *m, struct err *e)
 	if (n == 0)
 		return 0;
 	bool has_slot = false, is_merged = false;
+	uint32_t metric = metric_of_series(m);
 	m->planned.len = 0;
 	vec_reserve(&m->planned, n);
 	for (const struct planned_chunk *c = plan; c < plan + n; c++) {
 		struct chunk_meta *meta = vec_push_slot(&m->planned);
 		*meta = (struct chunk_meta){ .mint = c->mint, .maxt = c->maxt };
-		if (!c->is_slot) {
+		if (c->is_slot) {
+			has_slot = true;
+			is_merged |= has_two_replicas(&c->slot);
+			int r = place_slot(m, &c->slot, &meta->ref, e);
+			if (r < 0)
+				return r;
+		} else {
 			meta->ref = place_passed(m, c);
-			continue;
 		}
-		has_slot = true;
-		is_merged |= has_two_replicas(&c->slot);
-		int r = place_slot(m, &c->slot, &meta->ref, e);
-		if (r < 0)
-			return r;
+		metric_runs_note(&m->runs, chunk_ref_segment(meta->ref), metric, chunk_ref_offset(meta->ref));
 	}
 	result->series++;
 	result->merged_series += is_merged;
@@ -427,7 +446,7 @@ static int merge_series(struct merge *m, struct err *e)
 	return 0;
 }
 
-static int merge_all(struct merge *m, const char *index_path, const char *slots_path,
+static int merge_all(struct merge *m, const char *index_path, const char *slots_path, const char *runs_path,
 	const struct slot_overrides *overrides, struct err *e)
 {
 	auto_free struct dedup_source *sources = xcalloc(m->n, sizeof *sources);
@@ -447,6 +466,8 @@ static int merge_all(struct merge *m, const char *index_path, const char *slots_
 		r = slot_map_writer_finish(m->slots, e);
 	if (r == 0)
 		r = index_writer_finish(m->writer, &m->result->index_bytes, e);
+	if (r == 0)
+		r = metric_runs_write(&m->runs, index_path, runs_path, e);
 	merge_fini(m);
 	return r;
 }
@@ -474,11 +495,13 @@ int index_merge(const char *dir, const struct index_merge_input *inputs, size_t 
 		.segments = xcalloc(n, sizeof(uint32_t *)),
 	};
 	kway_init(&m.kway, n);
-	auto_free char *index_path = xasprintf("%s/index", dir), *slots_path = xasprintf("%s/slots", dir);
-	int r = merge_all(&m, index_path, slots_path, overrides, e);
+	auto_free char *index_path = xasprintf("%s/index", dir), *slots_path = xasprintf("%s/slots", dir),
+		       *runs_path = xasprintf("%s/runs", dir);
+	int r = merge_all(&m, index_path, slots_path, runs_path, overrides, e);
 	if (r < 0) {
 		unlink(index_path);
 		unlink(slots_path);
+		unlink(runs_path);
 		index_merge_result_fini(result);
 		*result = (struct index_merge_result){ 0 };
 	}

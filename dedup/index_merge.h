@@ -36,7 +36,7 @@ struct index_merge_result {
 void index_merge_result_fini(struct index_merge_result *r);
 
 /*
- * Writes dir/index and dir/slots. On failure *bad_source is the number of the input whose bytes are to blame,
+ * Writes dir/index, dir/slots and dir/runs. On failure *bad_source is the number of the input whose bytes are to blame,
  * or -1 where it is our own disk; the error names it.
  */
 int index_merge(const char *dir, const struct index_merge_input *inputs, size_t n,
