@@ -197,16 +197,19 @@ static int check_bucket_path(const struct mount *m, struct err *e)
 static int build(struct mount *m, struct err *e)
 {
 	const struct mount_flags *f = &m->flags;
-	struct retry_options retry = RETRY_DEFAULTS;
+	struct objstore_layers layers = { .retry = RETRY_DEFAULTS };
+	struct faults_options faults = { .plan = f->faults, .stop = &m->stopping };
 	int64_t now = clock_unix_ms();
-	retry.deadline_ms = f->read_deadline_ms;
-	retry.stop = &m->stopping;
+	layers.retry.deadline_ms = f->read_deadline_ms;
+	layers.retry.stop = &m->stopping;
+	if (f->debug_faults)
+		layers.faults = &faults;
 	int r = f->objstore_config ? objstore_config_parse("--objstore.config", f->objstore_config,
 					     strlen(f->objstore_config), &m->config, e)
 				   : objstore_config_load(f->objstore_config_file, &m->config, e);
 	if (r < 0 || (r = check_bucket_path(m, e)) < 0 || (r = load_selector(m, e)) < 0 ||
 		(r = lock_data_dir(m, e)) < 0 ||
-		(r = objstore_bucket_new(m->config, &retry, &m->bucket, e)) < 0)
+		(r = objstore_bucket_new(m->config, &layers, &m->bucket, e)) < 0)
 		return r;
 	struct catalogue_options options = {
 		.min_time_ms = time_or_duration_at(&f->min_time, now),

@@ -158,6 +158,12 @@ static const struct flag table[] = {
 		.choices = log_formats,
 		.default_text = "logfmt",
 		.help = "Format of the log on standard error." },
+	{ .name = "debug.faults",
+		.type = FLAG_STRING,
+		.is_hidden = true,
+		AT(debug_faults),
+		.value_name = "PLAN",
+		.help = "What is to go wrong with the bucket: see store/fault_plan.h." },
 	{ 0 },
 };
 
@@ -274,6 +280,15 @@ static int not_empty(const char *flag, const char *value, struct err *e)
 	return value && !*value ? err_set(e, -EINVAL, "flag --%s: is empty", flag) : 0;
 }
 
+static int parse_faults(struct mount_flags *f, struct err *e)
+{
+	struct err why;
+	if (!f->debug_faults)
+		return 0;
+	int r = fault_plan_parse(f->debug_faults, &f->faults, &why);
+	return r < 0 ? err_set(e, r, "flag --debug.faults: %s", why.msg) : 0;
+}
+
 static int check(const struct mount_flags *f, struct err *e)
 {
 	int64_t now = clock_unix_ms();
@@ -321,6 +336,8 @@ int mount_flags_parse(int argc, char *const *argv, struct mount_flags *f, struct
 	r = sort_options(f, e);
 	if (r == 0)
 		r = sort_replica_labels(f, e);
+	if (r == 0)
+		r = parse_faults(f, e);
 	if (f->debug)
 		f->log_level = LOG_LEVEL_DEBUG;
 	return r < 0 ? r : check(f, e);

@@ -7,6 +7,7 @@
 #include "lib/base/duration.h"
 #include "lib/base/flags.h"
 #include "lib/base/log.h"
+#include "store/fault_plan.h"
 
 struct mount_flags {
 	bool help, version;
@@ -37,6 +38,8 @@ struct mount_flags {
 	bool debug; /* -d; log_level is debug then */
 	enum log_level log_level;
 	enum log_format log_format;
+	char *debug_faults; /* NULL: none; else parsed into `faults` */
+	struct fault_plan faults;
 };
 
 extern const struct flag_set mount_flag_set;

@@ -1,27 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The retry layer. Every operation runs as a `struct attempt`: it begins with the clock, is asked after each
- * failure whether to go on, and pauses in there. Pauses grow so that a store that is down isn't hammered, and
+ * The retry layer. Every operation runs as a `struct attempt`: it is admitted, begins with the clock, is asked after
+ * each try whether to go on, and pauses in there. Pauses grow so that a store that is down isn't hammered, and
  * are jittered so that many waiters don't come back at the same moment.
+ *
+ * What all attempts together know of the store is its health:
+ *
+ *	failing_since	last_failure		the store is
+ *	0		any			up
+ *	set		a deadline ago		unknown: nobody has asked lately
+ *	set		later			in doubt, and down when it has been failing for a deadline
+ *
+ * Any answer, "there is no such object" included, sets failing_since to 0.
  */
 #include "store/bucket_retry.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/complaint.h"
+#include "lib/base/deadline.h"
 #include "lib/base/metrics.h"
 
 #include <errno.h>
-#include <time.h>
+#include <pthread.h>
+#include <stdio.h>
 
-#define SLICE_US 20000 /* how long a pause may overlook the stop flag */
+#define WAIT_US   20000 /* between two looks at what became of a probe */
+#define SETTLE_MS 2000  /* without a failure, before the store is said to answer again */
 
 METRIC_FAMILY(retries, METRIC_TYPE_COUNTER, "thanosfs_bucket_retries_total",
 	"Bucket operations tried again after an error that passes.", "operation")
+METRIC_FAMILY(given_up, METRIC_TYPE_COUNTER, "thanosfs_bucket_failures_total",
+	"Bucket operations that failed for a reason that passes, and were not tried again.", "operation")
+METRIC_GAUGE(
+	store_down, "thanosfs_bucket_down", "Whether the bucket has answered nobody for a whole deadline.")
+
+struct health {
+	atomic_bool is_failing; /* failing_since_us is set: asked without the lock after each success */
+	pthread_mutex_t lock;
+	/* under lock */
+	int64_t failing_since_us, last_failure_us, last_probe_us;
+	int last_r;
+	char last_msg[ERR_MSG_BYTES / 2];
+};
 
 struct retry_bucket {
 	struct bucket base;
 	struct bucket *inner;
 	struct retry_options options;
 	_Atomic uint64_t random;
+	struct health health;
+	struct complaint complaint;
 };
 
 static struct retry_bucket *retry_of(struct bucket *b)
@@ -65,14 +93,10 @@ static bool is_stopped(const struct retry_options *o)
 
 static void pause_us(const struct retry_options *o, int64_t us)
 {
-	if (o->pause_us) {
+	if (o->pause_us)
 		o->pause_us(o->arg, us);
-		return;
-	}
-	for (; us > 0 && !is_stopped(o); us -= SLICE_US) {
-		struct timespec ts = { .tv_nsec = MIN_OF(us, SLICE_US) * 1000 };
-		nanosleep(&ts, NULL);
-	}
+	else
+		clock_pause_us(us, o->stop);
 }
 
 /* splitmix64 over a shared counter: good enough to spread pauses, and needs no lock. */
@@ -84,35 +108,145 @@ static uint64_t random_bits(struct retry_bucket *rb)
 	return z ^ (z >> 31);
 }
 
+/* What failed is kept for others, also where the caller doesn't want to know. */
+#define OWN_ERR(e)                           \
+	struct err own_err_ = { .msg = "" }; \
+	if (!(e))                            \
+	(e) = &own_err_
+
 struct attempt {
 	struct retry_bucket *rb;
 	const char *operation;
-	int64_t deadline_us, next_pause_us;
+	int64_t begin_us, deadline_us, next_pause_us;
 	unsigned retries;
+	bool is_probe; /* of a store that is down: one try */
 };
 
-static struct attempt begin(struct retry_bucket *rb, const char *operation)
+static bool is_down_locked(const struct retry_bucket *rb, int64_t now)
 {
-	return (struct attempt){
-		.rb = rb,
-		.operation = operation,
-		.deadline_us = now_us(&rb->options) + rb->options.deadline_ms * 1000,
-		.next_pause_us = rb->options.first_pause_ms * 1000,
-	};
+	const struct health *h = &rb->health;
+	int64_t long_us = rb->options.deadline_ms * 1000;
+	return h->failing_since_us && now - h->failing_since_us >= long_us &&
+	       now - h->last_failure_us < long_us;
 }
 
-/* Pauses and returns true where an operation that gave `r` is worth another try; else completes the message.
- */
+enum admission { ADMITTED, IS_PROBE, WAITS, REFUSED };
+
+static enum admission ask_admission(struct attempt *a, int64_t now, struct err *e, int *r)
+{
+	struct health *h = &a->rb->health;
+	enum admission answer = ADMITTED;
+	pthread_mutex_lock(&h->lock);
+	if (is_down_locked(a->rb, now)) {
+		int64_t probe_us = a->rb->options.probe_ms * 1000;
+		if (now - h->last_probe_us >= probe_us) {
+			h->last_probe_us = now;
+			answer = IS_PROBE;
+		} else if (now - a->begin_us >= probe_us || now >= a->deadline_us ||
+			   is_stopped(&a->rb->options)) {
+			answer = REFUSED;
+			*r = err_set(e, h->last_r, "not tried, nothing has answered for %.1f s: %s",
+				(double)(now - h->failing_since_us) / 1e6, h->last_msg);
+		} else {
+			answer = WAITS;
+		}
+	}
+	pthread_mutex_unlock(&h->lock);
+	return answer;
+}
+
+static int give_up(struct attempt *a, int r, struct err *e)
+{
+	metric_add(metric_of(&given_up, a->operation), 1);
+	complain(&a->rb->complaint, LOG_LEVEL_WARN, "bucket does not answer", -r,
+		KV("bucket", a->rb->base.name), KV("operation", a->operation), KV("err", e->msg));
+	return r;
+}
+
+/* Begins an operation on `name`; an error where there is no point in trying. */
+static int admit(
+	struct retry_bucket *rb, const char *operation, const char *name, struct attempt *a, struct err *e)
+{
+	const struct retry_options *o = &rb->options;
+	struct deadline own = deadline_get();
+	int64_t now = now_us(o);
+	*a = (struct attempt){
+		.rb = rb,
+		.operation = operation,
+		.begin_us = now,
+		.deadline_us = now + (own.each_ms ? own.each_ms : o->deadline_ms) * 1000,
+		.next_pause_us = o->first_pause_ms * 1000,
+	};
+	if (own.until_us) {
+		int64_t left = deadline_left_us();
+		if (left == 0)
+			return give_up(a,
+				err_set(e, -ETIMEDOUT, "%s: %s: no time was left to try", rb->base.name,
+					name),
+				e);
+		a->deadline_us = MIN_OF(a->deadline_us, now + left);
+	}
+	if (!o->probe_ms || own.each_ms ||
+		!atomic_load_explicit(&rb->health.is_failing, memory_order_relaxed))
+		return 0;
+	for (int r = 0;; pause_us(o, WAIT_US)) {
+		switch (ask_admission(a, now_us(o), e, &r)) {
+		case IS_PROBE: a->is_probe = true; return 0;
+		case ADMITTED: return 0;
+		case REFUSED: return give_up(a, err_wrap(e, r, "%s: %s", rb->base.name, name), e);
+		case WAITS: break;
+		}
+	}
+}
+
+static void note_failure(struct retry_bucket *rb, int64_t now, int r, const struct err *e)
+{
+	struct health *h = &rb->health;
+	int64_t long_us = rb->options.deadline_ms * 1000;
+	pthread_mutex_lock(&h->lock);
+	if (!h->failing_since_us || now - h->last_failure_us >= long_us)
+		h->failing_since_us = now;
+	h->last_failure_us = now;
+	h->last_r = r;
+	snprintf(h->last_msg, sizeof h->last_msg, "%.*s", (int)sizeof h->last_msg - 1, e->msg);
+	bool down = is_down_locked(rb, now);
+	atomic_store_explicit(&h->is_failing, true, memory_order_relaxed);
+	pthread_mutex_unlock(&h->lock);
+	metric_set(store_down, down);
+}
+
+static void note_answer(struct retry_bucket *rb)
+{
+	struct health *h = &rb->health;
+	if (atomic_load_explicit(&h->is_failing, memory_order_relaxed)) {
+		pthread_mutex_lock(&h->lock);
+		h->failing_since_us = 0;
+		atomic_store_explicit(&h->is_failing, false, memory_order_relaxed);
+		pthread_mutex_unlock(&h->lock);
+		metric_set(store_down, 0);
+	}
+	complaint_ends(&rb->complaint, SETTLE_MS, "bucket answers again", KV("bucket", rb->base.name));
+}
+
+/* Pauses and returns true where an operation that gave `r` is worth another try; else completes the message. */
 static bool try_again(struct attempt *a, int r, struct err *e)
 {
-	const struct retry_options *o = &a->rb->options;
-	if (!bucket_error_is_transient(r))
+	struct retry_bucket *rb = a->rb;
+	const struct retry_options *o = &rb->options;
+	if (r >= 0 || !bucket_error_is_transient(r)) {
+		note_answer(rb);
 		return false;
-	int64_t half = a->next_pause_us / 2;
-	int64_t us = half + (half > 0 ? (int64_t)(random_bits(a->rb) % (uint64_t)half) : 0);
-	if (is_stopped(o) || now_us(o) + us >= a->deadline_us) {
+	}
+	int64_t now = now_us(o), half = a->next_pause_us / 2;
+	note_failure(rb, now, r, e);
+	int64_t jitter = half > 0 ? (int64_t)(random_bits(rb) % (uint64_t)half) : 0;
+	int64_t us = MAX_OF(half, e->retry_after_ms * 1000ll) + jitter;
+	if (is_stopped(o))
+		return false;
+	if (a->is_probe || now + us >= a->deadline_us) {
 		if (a->retries > 0)
 			err_wrap(e, r, "gave up after %u tries", a->retries + 1);
+		give_up(a, r, e);
 		return false;
 	}
 	pause_us(o, us);
@@ -141,21 +275,29 @@ static int retry_list(struct bucket *b, const char *prefix, bool recursive, bool
 	bucket_list_fn *fn, void *arg, struct err *e)
 {
 	struct retry_listing l = { .fn = fn, .arg = arg };
-	struct attempt a = begin(retry_of(b), "list");
-	int r;
+	struct attempt a;
+	OWN_ERR(e);
+	int r = admit(retry_of(b), "list", *prefix ? prefix : "/", &a, e);
+	if (r < 0)
+		return r;
 	do
 		r = bucket_list(retry_of(b)->inner, prefix, recursive, want_info, deliver, &l, e);
-	while (r < 0 && !l.delivered && try_again(&a, r, e));
+	while (!l.delivered && try_again(&a, r, e));
+	if (l.delivered)
+		note_answer(retry_of(b));
 	return r;
 }
 
 static int retry_stat(struct bucket *b, const char *name, struct object_info *out, struct err *e)
 {
-	struct attempt a = begin(retry_of(b), "stat");
-	int r;
+	struct attempt a;
+	OWN_ERR(e);
+	int r = admit(retry_of(b), "stat", name, &a, e);
+	if (r < 0)
+		return r;
 	do
 		r = bucket_stat(retry_of(b)->inner, name, out, e);
-	while (r < 0 && try_again(&a, r, e));
+	while (try_again(&a, r, e));
 	return r;
 }
 
@@ -168,11 +310,14 @@ struct retry_blob {
 static int retry_blob_read(struct blob *b, void *out, size_t n, uint64_t at, struct err *e)
 {
 	struct retry_blob *rb = (struct retry_blob *)b;
-	struct attempt a = begin(rb->rb, "read");
-	int r;
+	struct attempt a;
+	OWN_ERR(e);
+	int r = admit(rb->rb, "read", b->name, &a, e);
+	if (r < 0)
+		return r;
 	do
 		r = blob_read(rb->inner, out, n, at, e);
-	while (r < 0 && try_again(&a, r, e));
+	while (try_again(&a, r, e));
 	return r;
 }
 
@@ -196,6 +341,11 @@ static void retry_blob_pin(struct blob *b, const char *version)
 	blob_pin(((struct retry_blob *)b)->inner, version);
 }
 
+static void retry_blob_forget(struct blob *b, uint64_t at, uint64_t n)
+{
+	blob_forget(((struct retry_blob *)b)->inner, at, n);
+}
+
 static void retry_blob_close(struct blob *b)
 {
 	blob_close(((struct retry_blob *)b)->inner);
@@ -211,14 +361,18 @@ static int retry_open(
 		.will_read = retry_blob_will_read,
 		.version = retry_blob_version,
 		.pin = retry_blob_pin,
+		.forget = retry_blob_forget,
 		.close = retry_blob_close,
 	};
-	struct attempt a = begin(retry_of(b), "open");
 	struct blob *inner = NULL;
-	int r;
+	struct attempt a;
+	OWN_ERR(e);
+	int r = admit(retry_of(b), "open", name, &a, e);
+	if (r < 0)
+		return r;
 	do
 		r = bucket_open_sized(retry_of(b)->inner, name, known_bytes, &inner, e);
-	while (r < 0 && try_again(&a, r, e));
+	while (try_again(&a, r, e));
 	if (r < 0)
 		return r;
 	struct retry_blob *wrapped = xcalloc(1, sizeof *wrapped);
@@ -231,21 +385,27 @@ static int retry_open(
 
 static int retry_put(struct bucket *b, const char *name, struct blob *content, struct err *e)
 {
-	struct attempt a = begin(retry_of(b), "put");
-	int r;
+	struct attempt a;
+	OWN_ERR(e);
+	int r = admit(retry_of(b), "put", name, &a, e);
+	if (r < 0)
+		return r;
 	do
 		r = bucket_put(retry_of(b)->inner, name, content, e);
-	while (r < 0 && try_again(&a, r, e));
+	while (try_again(&a, r, e));
 	return r;
 }
 
 static int retry_remove(struct bucket *b, const char *name, struct err *e)
 {
-	struct attempt a = begin(retry_of(b), "remove");
-	int r;
+	struct attempt a;
+	OWN_ERR(e);
+	int r = admit(retry_of(b), "remove", name, &a, e);
+	if (r < 0)
+		return r;
 	do
 		r = bucket_remove(retry_of(b)->inner, name, e);
-	while (r < 0 && try_again(&a, r, e));
+	while (try_again(&a, r, e));
 	/* The try before may have removed it, and only its answer was lost. */
 	return r == -ENOENT && a.retries > 0 ? 0 : r;
 }
@@ -253,6 +413,7 @@ static int retry_remove(struct bucket *b, const char *name, struct err *e)
 static void retry_free(struct bucket *b)
 {
 	bucket_free(retry_of(b)->inner);
+	pthread_mutex_destroy(&retry_of(b)->health.lock);
 	free(b);
 }
 
@@ -272,6 +433,8 @@ struct bucket *bucket_retry_new(struct bucket *inner, const struct retry_options
 	};
 	rb->inner = inner;
 	rb->options = *options;
+	pthread_mutex_init(&rb->health.lock, NULL);
+	rb->complaint = (struct complaint)COMPLAINT_INIT;
 	atomic_init(&rb->random, (uint64_t)clock_monotonic_us() ^ (uintptr_t)rb);
 	return &rb->base;
 }

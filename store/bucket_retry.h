@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A layer that tries again what failed for a reason that passes, with growing, jittered pauses, until a
- * deadline. Reads of what it opened are tried again too. A listing is, as long as nothing of it was
- * delivered.
+ * deadline; a store that asks to be left alone for a while is. Reads of what it opened are tried again too. A
+ * listing is, as long as nothing of it was delivered: after that it's the caller who knows how to begin again.
+ *
+ * The deadline is an operation's own, cut by the calling thread's (lib/base/deadline.h): an operation for which no
+ * time is left fails with -ETIMEDOUT and isn't begun.
+ *
+ * A store that answered nobody for a whole deadline is down. Then one operation every `probe_ms` asks whether it is
+ * back, once; the others wait for that answer, `probe_ms` at most, and share it. So a hundred readers of a store that
+ * is down are answered in about the time of one. Threads with a `each_ms` of their own go on trying instead.
  */
 #ifndef STORE_BUCKET_RETRY_H
 #define STORE_BUCKET_RETRY_H
@@ -15,6 +22,7 @@ struct retry_options {
 	int64_t deadline_ms;      /* an operation that failed for this long gives up; 0: never tries again */
 	int64_t first_pause_ms;   /* doubled after each try ... */
 	int64_t longest_pause_ms; /* ... up to this; each is cut by a random part of its half */
+	int64_t probe_ms;         /* 0: every operation has its whole deadline, whatever became of others */
 	const atomic_bool
 		*stop; /* true ends every pause at once, with the last error; borrowed, may be NULL */
 	/* Time, for tests: NULL takes the monotonic clock, and sleeps. */
@@ -23,9 +31,9 @@ struct retry_options {
 	void *arg;
 };
 
-#define RETRY_DEFAULTS                                                               \
-	{                                                                            \
-		.deadline_ms = 10000, .first_pause_ms = 50, .longest_pause_ms = 2000 \
+#define RETRY_DEFAULTS                                                                                \
+	{                                                                                             \
+		.deadline_ms = 10000, .first_pause_ms = 50, .longest_pause_ms = 2000, .probe_ms = 500 \
 	}
 
 /* Takes `inner`. */

@@ -178,13 +178,15 @@ static int backend_new(const struct objstore_config *c, struct bucket **out, str
 	return err_set(e, -EINVAL, "the type of the bucket is unknown");
 }
 
-int objstore_bucket_new(const struct objstore_config *c, const struct retry_options *retry,
+int objstore_bucket_new(const struct objstore_config *c, const struct objstore_layers *layers,
 	struct bucket **out, struct err *e)
 {
 	struct bucket *b = NULL;
 	int r = backend_new(c, &b, e);
 	if (r < 0)
 		return r;
-	b = bucket_retry_new(b, retry);
+	if (layers->faults)
+		b = bucket_faults_new(b, layers->faults);
+	b = bucket_retry_new(b, &layers->retry);
 	return bucket_prefix_new(b, c->prefix, out, e);
 }

@@ -11,6 +11,7 @@
 #define STORE_CONFIG_H
 
 #include "store/bucket.h"
+#include "store/bucket_faults.h"
 #include "store/bucket_retry.h"
 
 enum objstore_type { OBJSTORE_FILESYSTEM };
@@ -40,8 +41,14 @@ DEFINE_AUTO(objstore_config, struct objstore_config *, objstore_config_free)
 /* Appends the configuration as YAML, without what is secret in it: for everybody's eyes. */
 void objstore_config_render(const struct objstore_config *c, struct buf *out);
 
+/* What the layers around a backend are to do. */
+struct objstore_layers {
+	struct retry_options retry;
+	const struct faults_options *faults; /* NULL: none are made */
+};
+
 /* Builds the bucket with all its layers. Needs no request and succeeds while the store is down. */
-int objstore_bucket_new(const struct objstore_config *c, const struct retry_options *retry,
+int objstore_bucket_new(const struct objstore_config *c, const struct objstore_layers *layers,
 	struct bucket **out, struct err *e);
 
 #endif

@@ -51,6 +51,12 @@ void blob_pin(struct blob *b, const char *version)
 		b->ops->pin(b, version);
 }
 
+void blob_forget(struct blob *b, uint64_t at, uint64_t n)
+{
+	if (b->ops->forget && at < b->size && n > 0)
+		b->ops->forget(b, at, MIN_OF(n, b->size - at));
+}
+
 void blob_close(struct blob *b)
 {
 	if (b) {

@@ -32,6 +32,9 @@ struct blob_ops {
 	void (*version)(struct blob *b, char out[BLOB_VERSION_BYTES]);
 	/* From now on reads of any other version fail with -EBADMSG. NULL: not needed. */
 	void (*pin)(struct blob *b, const char *version);
+	/* Said of bytes that were read and turned out wrong: what is kept of them nearby is to be fetched again. NULL:
+	 * nothing is kept. */
+	void (*forget)(struct blob *b, uint64_t at, uint64_t n);
 	void (*close)(struct blob *b);
 };
 
@@ -51,7 +54,8 @@ int blob_fd(struct blob *b);
 void blob_will_read(struct blob *b, uint64_t at, uint64_t n); /* cut to the blob's size */
 void blob_version(struct blob *b, char out[BLOB_VERSION_BYTES]);
 void blob_pin(struct blob *b, const char *version); /* "" does nothing */
-void blob_close(struct blob *b);                    /* NULL is fine */
+void blob_forget(struct blob *b, uint64_t at, uint64_t n);
+void blob_close(struct blob *b); /* NULL is fine */
 DEFINE_AUTO(blob, struct blob *, blob_close)
 
 /* A local file, opened read-only. */

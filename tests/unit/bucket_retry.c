@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/bucket_retry.h"
 
+#include "lib/base/clock.h"
+#include "lib/base/deadline.h"
+#include "store/bucket_faults.h"
 #include "tests/support/bucket_contract.h"
 #include "tests/support/bucket_fault.h"
 #include "tests/support/bucket_memory.h"
@@ -210,6 +213,125 @@ TEST(a_listing_that_fails_midway_is_not_delivered_twice)
 
 	CHECK_INT(bucket_list(f->b, "", true, false, count_one, &n, &e), -ECONNRESET);
 	CHECK_INT(n, 1);
+	bucket_free(f->b);
+}
+
+TEST(a_store_that_asks_to_be_left_alone_is)
+{
+	struct err e;
+	struct object_info o;
+	struct fake_clock clock = { 0 };
+	struct retry_options options = options_of(&clock);
+	struct faults_options faults = { .now_us = fake_now, .pause_us = fake_pause, .arg = &clock };
+	CHECK_OK(fault_plan_parse("stat.error=1,retry-after=3s", &faults.plan, &e), &e);
+	struct bucket *b = bucket_retry_new(bucket_faults_new(bucket_memory_new(false), &faults), &options);
+
+	CHECK(bucket_error_is_transient(bucket_stat(b, "a", &o, &e)));
+	CHECK_INT(clock.n, 3);
+	for (unsigned i = 0; i < clock.n; i++)
+		CHECK(clock.pauses_us[i] >= 3000000 && clock.pauses_us[i] < 3200000);
+	bucket_free(b);
+}
+
+TEST(a_thread_that_has_less_time_tries_for_less_and_one_that_has_none_does_not_begin)
+{
+	struct err e;
+	struct object_info o;
+	struct fixture *f = set_up();
+	bucket_fault_set(f->fault, FAULT_STAT, "", -ETIMEDOUT, FAULT_ALWAYS);
+	struct deadline before =
+		deadline_enter((struct deadline){ .until_us = clock_monotonic_us() + 1000000 });
+	CHECK_INT(bucket_stat(f->b, "a/object", &o, &e), -ETIMEDOUT);
+	CHECK(f->clock.now_us <= 1000000);
+	CHECK(f->clock.now_us > 200000);
+	deadline_leave(before);
+
+	before = deadline_enter((struct deadline){ .until_us = 1 });
+	bucket_fault_count(f->fault, FAULT_STAT);
+	CHECK_INT(bucket_stat(f->b, "a/object", &o, &e), -ETIMEDOUT);
+	CHECK_INT(bucket_fault_count(f->fault, FAULT_STAT), 0);
+	CHECK_HAS(e.msg, "a/object");
+	CHECK_HAS(e.msg, "memory bucket");
+	deadline_leave(before);
+	bucket_free(f->b);
+}
+
+TEST(a_thread_that_has_more_time_tries_for_more)
+{
+	struct err e;
+	struct object_info o;
+	struct fixture *f = set_up();
+	struct deadline before = deadline_enter((struct deadline){ .each_ms = 30000 });
+	bucket_fault_set(f->fault, FAULT_STAT, "", -ETIMEDOUT, FAULT_ALWAYS);
+	CHECK_INT(bucket_stat(f->b, "a/object", &o, &e), -ETIMEDOUT);
+	CHECK(f->clock.now_us > 25000000 && f->clock.now_us <= 30000000);
+	deadline_leave(before);
+	bucket_free(f->b);
+}
+
+/* A bucket that has failed for its whole deadline. */
+static struct fixture *set_up_down(void)
+{
+	static struct fixture f;
+	struct err e;
+	struct object_info o;
+	struct retry_options options = options_of(&f.clock);
+	options.probe_ms = 500;
+	f.fault = bucket_fault_new(bucket_memory_new(false));
+	f.b = bucket_retry_new(f.fault, &options);
+	bucket_put_text(f.b, "a/object", "text");
+	bucket_fault_set(f.fault, FAULT_STAT, "", -ECONNREFUSED, FAULT_ALWAYS);
+	/* The first gives up just before its deadline, the second has seen more than one. */
+	CHECK_INT(bucket_stat(f.b, "a/object", &o, &e), -ECONNREFUSED);
+	f.clock.n = 0;
+	CHECK_INT(bucket_stat(f.b, "a/object", &o, &e), -ECONNREFUSED);
+	f.clock.n = 0;
+	bucket_fault_count(f.fault, FAULT_STAT);
+	return &f;
+}
+
+TEST(a_hundred_operations_on_a_store_that_is_down_share_a_few_tries)
+{
+	struct err e;
+	struct object_info o;
+	struct fixture *f = set_up_down();
+	int64_t begin = f->clock.now_us;
+	for (int i = 0; i < 100; i++) {
+		int64_t at = f->clock.now_us;
+		f->clock.n = 0;
+		CHECK_INT(bucket_stat(f->b, "a/object", &o, &e), -ECONNREFUSED);
+		CHECK(f->clock.now_us - at <= 600000);
+		CHECK_HAS(e.msg, "a/object");
+	}
+	int64_t took_ms = (f->clock.now_us - begin) / 1000;
+	CHECK(bucket_fault_count(f->fault, FAULT_STAT) <= took_ms / 500 + 1);
+	bucket_free(f->b);
+}
+
+TEST(one_answer_ends_an_outage_for_all)
+{
+	struct err e;
+	struct object_info o;
+	struct fixture *f = set_up_down();
+	CHECK_INT(bucket_stat(f->b, "a/object", &o, &e), -ECONNREFUSED);
+	bucket_fault_set(f->fault, FAULT_STAT, "", 0, 0);
+	CHECK_INT(bucket_stat(f->b, "nothing", &o, &e), -ENOENT); /* is an answer */
+	int64_t at = f->clock.now_us;
+	CHECK_OK(bucket_stat(f->b, "a/object", &o, &e), &e);
+	CHECK_INT(f->clock.now_us, at);
+	bucket_fault_set(f->fault, FAULT_STAT, "", -ECONNREFUSED, 2);
+	CHECK_OK(bucket_stat(f->b, "a/object", &o, &e), &e); /* tried again as ever */
+	bucket_free(f->b);
+}
+
+TEST(what_failed_long_ago_says_nothing_of_a_store_now)
+{
+	struct err e;
+	struct object_info o;
+	struct fixture *f = set_up_down();
+	f->clock.now_us += 3600000000;
+	bucket_fault_set(f->fault, FAULT_STAT, "", -ECONNREFUSED, 3);
+	CHECK_OK(bucket_stat(f->b, "a/object", &o, &e), &e);
 	bucket_free(f->b);
 }
 

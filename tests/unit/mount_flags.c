@@ -154,4 +154,17 @@ TEST(what_is_wrong_is_named)
 	}
 }
 
+TEST(a_plan_of_faults_is_taken_and_shown_nowhere)
+{
+	auto_buf struct buf help = { 0 };
+	CHECK_OK(PARSE(BUCKET, "--debug.faults=seed=9,read.error=0.5", "/mnt"), &e);
+	CHECK_INT(f.faults.seed, 9);
+	mount_flags_fini(&f);
+	CHECK_INT(PARSE(BUCKET, "--debug.faults=error=5", "/mnt"), -EINVAL);
+	CHECK_HAS(e.msg, "flag --debug.faults: \"error=5\"");
+	mount_flags_fini(&f);
+	flags_help(&mount_flag_set, &help);
+	CHECK(!strstr(buf_str(&help), "faults"));
+}
+
 TEST_MAIN()

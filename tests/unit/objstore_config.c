@@ -118,12 +118,13 @@ TEST(what_is_rendered_reads_back_the_same)
 TEST(the_bucket_that_is_built_works_through_all_its_layers)
 {
 	struct err e;
-	struct retry_options retry = RETRY_DEFAULTS;
+	const struct faults_options faults = { .plan = { .seed = 1 } };
+	const struct objstore_layers layers = { RETRY_DEFAULTS, &faults };
 	auto_free char *yaml =
 		xasprintf("type: FILESYSTEM\nconfig:\n  directory: %s\nprefix: tenant\n", test_dir());
 	auto_of(objstore_config) struct objstore_config *c = parse(yaml);
 	auto_of(bucket) struct bucket *b = NULL;
-	CHECK_OK(objstore_bucket_new(c, &retry, &b, &e), &e);
+	CHECK_OK(objstore_bucket_new(c, &layers, &b, &e), &e);
 	bucket_put_text(b, "a/b", "text");
 
 	auto_free char *path = xasprintf("%s/tenant/a/b", test_dir());

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/parallel.h"
 
+#include "lib/base/deadline.h"
+
 #include "tests/support/test.h"
 
 #include <stdatomic.h>
@@ -29,6 +31,21 @@ TEST(every_number_is_done_once_whatever_the_threads)
 		}
 	}
 	CHECK_INT(rounds, 35);
+}
+
+static void check_deadline(void *arg, size_t i)
+{
+	(void)arg, (void)i;
+	CHECK_INT(deadline_get().each_ms, 1234);
+}
+
+TEST(helpers_have_the_deadline_of_who_waits_for_them)
+{
+	struct deadline before = deadline_enter((struct deadline){ .each_ms = 1234 });
+	parallel_each(100, 4, check_deadline, NULL);
+	CHECK_INT(deadline_get().each_ms, 1234);
+	deadline_leave(before);
+	CHECK_INT(deadline_get().each_ms, 0);
 }
 
 TEST_MAIN()
