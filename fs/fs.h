@@ -28,7 +28,10 @@ struct fs {
 	struct fuse_session *session;
 	struct loop *loop;
 	struct invalidate *invalidate;
+	struct journal *journal;
 	struct open_count *opens;
+	struct fd_keeper *keeper;
+	struct fd_keeper *own_keeper; /* where there is no other; else NULL */
 	struct whiteouts *whiteouts;
 	struct block_sets *blocks;
 	struct upper *upper;

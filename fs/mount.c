@@ -10,7 +10,9 @@
 #include "fs/fs.h"
 
 #include "fs/block_set.h"
+#include "fs/fd_keeper.h"
 #include "fs/invalidate.h"
+#include "fs/journal.h"
 #include "fs/loop.h"
 #include "fs/name_list.h"
 #include "fs/open_count.h"
@@ -157,6 +159,22 @@ static void free_options(struct fs *fs)
 	free((void *)(uintptr_t)fs->options.control);
 }
 
+/* What a process before this one has left of its work, if there was one. */
+static int attach_memory(struct fs *fs, struct err *e)
+{
+	const struct fs_options *o = &fs->options;
+	fs->journal = o->journal ? journal_attach(o->journal) : journal_new();
+	if (!fs->journal)
+		return err_set(e, -EPROTO, "the journal is of another version of this program");
+	fs->opens =
+		o->open_count ? open_count_attach(o->open_count, fs->journal) : open_count_new(fs->journal);
+	if (!fs->opens)
+		return err_set(e, -EPROTO, "the table of open files is of another version of this program");
+	fs->own_keeper = o->fd_keeper ? NULL : fd_keeper_local_new();
+	fs->keeper = o->fd_keeper ? o->fd_keeper : fs->own_keeper;
+	return 0;
+}
+
 static int open_state(struct fs *fs, struct err *e)
 {
 	const struct fs_options *o = &fs->options;
@@ -250,13 +268,14 @@ int fs_mount_start(const struct fs_options *options, struct fs **out, struct err
 	pthread_mutex_init(&fs->mount->lock, NULL);
 	pthread_cond_init(&fs->mount->changed, NULL);
 	fs->start_ms = clock_unix_ms();
-	fs->opens = open_count_new();
 	fs->listings = name_cache_new();
 	raise_file_limit();
 
 	int r = 0;
 	if (!fs->options.mountpoint)
 		r = err_errno(e, -errno, "mount point %s", options->mountpoint);
+	if (r == 0)
+		r = attach_memory(fs, e);
 	if (r == 0)
 		r = open_state(fs, e);
 	if (r == 0)
@@ -356,7 +375,9 @@ void fs_mount_free(struct fs *fs)
 	whiteouts_close(fs->whiteouts);
 	upper_close(fs->upper);
 	name_cache_free(fs->listings);
+	fd_keeper_local_free(fs->own_keeper);
 	open_count_free(fs->opens);
+	journal_free(fs->journal);
 	pthread_cond_destroy(&fs->mount->changed);
 	pthread_mutex_destroy(&fs->mount->lock);
 	free(fs->mount);

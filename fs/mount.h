@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 struct bucket;
+struct fd_keeper;
 struct fs;
 struct view;
 
@@ -38,6 +39,12 @@ struct fs_options {
 	struct bucket *bucket; /* NULL: no .thanosfs/bucket */
 	const struct fs_control_file *control;
 	size_t n_control;
+	/*
+	 * Where another process goes on when this one is killed: memory that it finds as this one left it, of journal_bytes()
+	 * and open_count_bytes(), and who keeps descriptors. NULL: memory and descriptors of this process. Borrowed.
+	 */
+	void *journal, *open_count;
+	struct fd_keeper *fd_keeper;
 };
 
 /*

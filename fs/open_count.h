@@ -1,31 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How often each node is open. Not state of an open file, only a count by node id: a close of something that
- * this process never saw opened is nothing.
+ * How often each node is open. Not state of an open file, only a count by node id, in memory that outlives a process that
+ * is killed: an open or a close counts once, whatever instruction the process was killed at and however often the
+ * kernel gives the request again, which the operation's flag in the journal tells. A close of something that was never
+ * seen opened is nothing.
  */
 #ifndef FS_OPEN_COUNT_H
 #define FS_OPEN_COUNT_H
 
-#include "lib/base/mem.h"
+#include "fs/journal.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#define OPEN_COUNT_NODES 81920u /* that can be open at a time */
 
 struct open_count;
 
-struct open_count *open_count_new(void);
-void open_count_free(struct open_count *c); /* NULL is fine */
+/* The size of the memory, which is zero at first and is kept as it is from process to process. */
+size_t open_count_bytes(void);
 
-/* The count after it. */
-unsigned open_count_add(struct open_count *c, uint64_t id);
+/* Takes up the memory, wherever it is mapped; NULL where something else lies in it. Borrows both. */
+struct open_count *open_count_attach(void *region, struct journal *j);
 
-/* True: one was counted, and *left remain. False: none was. */
-bool open_count_drop(struct open_count *c, uint64_t id, unsigned *left);
+/* One in memory of its own. The journal (may be NULL) is borrowed. */
+struct open_count *open_count_new(struct journal *j);
+
+void open_count_free(struct open_count *c); /* NULL is fine; shared memory stays as it is */
+
+/* The count after it, or -ENFILE. An operation (may be NULL) that has `flag` already changes nothing, else it has it then. */
+int open_count_add(struct open_count *c, uint64_t id, struct journal_op *op, enum journal_flag flag);
+
+/*
+ * True: one was counted, and *left remain. False: none was. *is_kept: see below. As above, an operation that has `flag`
+ * changes nothing, and learns how things are.
+ */
+bool open_count_drop(struct open_count *c, uint64_t id, struct journal_op *op, enum journal_flag flag,
+	unsigned *left, bool *is_kept);
 
 unsigned open_count_get(struct open_count *c, uint64_t id);
+
+/* Remembers of a node that its descriptor is kept elsewhere, as long as it is open; false: it is not open. */
+bool open_count_set_kept(struct open_count *c, uint64_t id);
+bool open_count_is_kept(struct open_count *c, uint64_t id);
+
 size_t open_count_nodes(struct open_count *c); /* nodes that are open */
 
-/* Calls fn for every node that is open; for the end, when nothing else runs. */
+/* Calls fn for every node that was open when it began. */
 void open_count_each(struct open_count *c, void (*fn)(void *arg, uint64_t id, unsigned count), void *arg);
 
 #endif

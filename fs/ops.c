@@ -7,7 +7,10 @@
 #include "fs/fs.h"
 
 #include "fs/cookie.h"
+#include "fs/fd_keeper.h"
 #include "fs/invalidate.h"
+#include "fs/journal.h"
+#include "fs/loop.h"
 #include "fs/open_count.h"
 #include "fs/upper.h"
 #include "lib/base/metrics.h"
@@ -64,6 +67,71 @@ static void reply_entry(fuse_req_t req, int r, const struct fuse_entry_param *en
 		forget_one(fs, entry->ino, 1); /* nobody waits for it any more */
 }
 
+/*
+ * A request that changes something, or that counts. What it did is in the journal before it is answered, so that it is
+ * done once even if this process is killed on the way and the next one is given the request again.
+ */
+struct change {
+	struct journal_op *op; /* NULL: not recorded */
+	bool is_done;          /* by a process before this one; op->result is to be answered */
+};
+
+/* False: the request is over already, and so is this function's caller. */
+static bool change_begin(fuse_req_t req, struct change *c)
+{
+	enum journal_verdict v = journal_begin(fs_of(req)->journal, loop_request_unique(), &c->op);
+	c->is_done = v == JOURNAL_ANSWER;
+	if (v == JOURNAL_SILENCE)
+		fuse_reply_none(req);
+	return v != JOURNAL_SILENCE;
+}
+
+/* Before the answer; returns r. */
+static int64_t change_done(const struct change *c, int64_t r)
+{
+	if (!c->is_done)
+		journal_done(c->op, r);
+	return r;
+}
+
+static void answer_err(fuse_req_t req, const struct change *c, int64_t r)
+{
+	fuse_reply_err(req, (int)-change_done(c, r));
+	journal_end(c->op);
+}
+
+static void answer_count(fuse_req_t req, const struct change *c, int64_t r)
+{
+	if (change_done(c, r) < 0)
+		fuse_reply_err(req, (int)-r);
+	else
+		fuse_reply_write(req, (size_t)r);
+	journal_end(c->op);
+}
+
+static void answer_entry(
+	fuse_req_t req, const struct change *c, int64_t r, const struct fuse_entry_param *entry)
+{
+	reply_entry(req, (int)change_done(c, r), entry);
+	journal_end(c->op);
+}
+
+/* The entry that an operation which is done has made. */
+static int entry_made(
+	fuse_req_t req, const struct change *c, uint64_t dir, const char *name, struct fuse_entry_param *out)
+{
+	const struct fs_node_ops *ops = fs_ops_of(dir);
+	if (c->op->result < 0)
+		return (int)c->op->result;
+	return ops->lookup ? ops->lookup(fs_of(req), dir, name, out) : -ENOTDIR;
+}
+
+/* What was to go is not there, and it was this operation that saw it last: it has gone by that. */
+static int unless_gone_before(const struct change *c, int r)
+{
+	return r == -ENOENT && journal_is_half_done(c->op) ? 0 : r;
+}
+
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	fs_mount_init(userdata, conn);
@@ -109,12 +177,18 @@ static void op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 static void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *to, int which, struct fuse_file_info *fi)
 {
 	(void)fi;
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	int r = ops->setattr ? ops->setattr(fs_of(req), id, to, which) : -EROFS;
-	if (r < 0)
-		fuse_reply_err(req, -r);
+	int64_t r = c.is_done      ? c.op->result
+		    : ops->setattr ? ops->setattr(fs_of(req), id, to, which)
+				   : -EROFS;
+	if (change_done(&c, r) < 0)
+		fuse_reply_err(req, (int)-r);
 	else
 		reply_attr(req, id);
+	journal_end(c.op);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t id)
@@ -132,10 +206,16 @@ static void op_readlink(fuse_req_t req, fuse_ino_t id)
 
 static void make(fuse_req_t req, fuse_ino_t dir, const char *name, const struct fs_new_node *new)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	struct fuse_entry_param entry = { 0 };
 	struct fs_caller caller = caller_of(req);
 	const struct fs_node_ops *ops = fs_ops_of(dir);
-	reply_entry(req, ops->make ? ops->make(fs_of(req), dir, name, new, &caller, &entry) : -EROFS, &entry);
+	int r = c.is_done   ? entry_made(req, &c, dir, name, &entry)
+		: ops->make ? ops->make(fs_of(req), dir, name, new, &caller, &entry)
+			    : -EROFS;
+	answer_entry(req, &c, r, &entry);
 }
 
 static void op_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, dev_t rdev)
@@ -155,8 +235,14 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const
 
 static void remove_name(fuse_req_t req, fuse_ino_t dir, const char *name, bool is_dir)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	const struct fs_node_ops *ops = fs_ops_of(dir);
-	fuse_reply_err(req, ops->remove ? -ops->remove(fs_of(req), dir, name, is_dir) : EROFS);
+	answer_err(req, &c,
+		c.is_done     ? c.op->result
+		: ops->remove ? unless_gone_before(&c, ops->remove(fs_of(req), dir, name, is_dir))
+			      : -EROFS);
 }
 
 static void op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
@@ -172,67 +258,113 @@ static void op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)
 static void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_dir,
 	const char *new_name, unsigned flags)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
+	struct fs *fs = fs_of(req);
 	const struct fs_node_ops *ops = fs_ops_of(dir);
-	fuse_reply_err(
-		req, ops->rename ? -ops->rename(fs_of(req), dir, name, new_dir, new_name, flags) : EROFS);
+	answer_err(req, &c,
+		c.is_done     ? c.op->result
+		: ops->rename ? unless_gone_before(&c, ops->rename(fs, dir, name, new_dir, new_name, flags))
+			      : -EROFS);
 }
 
 static void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir, const char *name)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	struct fuse_entry_param entry = { 0 };
 	const struct fs_node_ops *ops = fs_ops_of(dir);
-	reply_entry(req, ops->link ? ops->link(fs_of(req), id, dir, name, &entry) : -EROFS, &entry);
+	int r = c.is_done   ? entry_made(req, &c, dir, name, &entry)
+		: ops->link ? ops->link(fs_of(req), id, dir, name, &entry)
+			    : -EROFS;
+	answer_entry(req, &c, r, &entry);
 }
 
-/* Counted before the kernel knows, so that its close can't come first. */
-static void count_open(struct fs *fs, uint64_t id)
+/*
+ * Counted before the kernel knows, so that its close can't come first. 0 or -ENFILE. An open that a process before this
+ * one has counted is among those that this one took over.
+ */
+static int count_open(struct fs *fs, uint64_t id, struct journal_op *op)
 {
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	if (open_count_add(fs->opens, id) == 1 && ops->opened)
+	bool is_counted = journal_has(op, JOURNAL_COUNTED);
+	int n = open_count_add(fs->opens, id, op, JOURNAL_COUNTED);
+	if (n == 1 && !is_counted && ops->opened)
 		ops->opened(fs, id);
+	return MIN_OF(n, 0);
 }
 
-static void count_close(struct fs *fs, uint64_t id)
+static void count_close(struct fs *fs, uint64_t id, struct journal_op *op, enum journal_flag flag)
 {
 	const struct fs_node_ops *ops = fs_ops_of(id);
 	unsigned left;
-	if (open_count_drop(fs->opens, id, &left) && !left && ops->closed)
+	bool is_kept;
+	if (!open_count_drop(fs->opens, id, op, flag, &left, &is_kept) || left)
+		return;
+	if (ops->closed)
 		ops->closed(fs, id);
+	if (is_kept)
+		fs->keeper->drop(fs->keeper, id);
 }
 
+/*
+ * An answer that the kernel doesn't take is no reason to count back what was opened: it waits for the answers it has asked
+ * for, until the mount ends. Only of a copy of the request it wants none.
+ */
 static void op_create(
 	fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	struct fs *fs = fs_of(req);
 	struct fuse_entry_param entry = { 0 };
 	struct fs_caller caller = caller_of(req);
 	const struct fs_node_ops *ops = fs_ops_of(dir);
-	int r = ops->create ? ops->create(fs, dir, name, mode, fi->flags, &caller, &entry) : -EROFS;
-	if (r < 0) {
-		fuse_reply_err(req, -r);
-		return;
-	}
+	int r = c.is_done     ? entry_made(req, &c, dir, name, &entry)
+		: ops->create ? ops->create(fs, dir, name, mode, fi->flags, &caller, &entry)
+			      : -EROFS;
+	if (r == 0 && !c.is_done)
+		r = count_open(fs, entry.ino, c.op);
 	fi->fh = entry.ino;
 	fi->keep_cache = 1;
-	count_open(fs, entry.ino);
-	if (fuse_reply_create(req, &entry, fi) < 0) {
-		count_close(fs, entry.ino);
+	if (change_done(&c, r) < 0)
+		fuse_reply_err(req, -r);
+	else if (fuse_reply_create(req, &entry, fi) < 0)
 		forget_one(fs, entry.ino, 1);
-	}
+	journal_end(c.op);
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	struct fs *fs = fs_of(req);
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	/* Counted before it is opened: a name that goes meanwhile leaves the descriptor behind. */
-	count_open(fs, id);
-	int r = ops->open ? ops->open(fs, id, fi) : -ENOSYS;
+	int r = 0;
+	bool is_counted = c.is_done && journal_has(c.op, JOURNAL_COUNTED);
+	if (c.is_done) {
+		r = (int)c.op->result;
+		fi->flags &= ~O_TRUNC; /* that is done too */
+	} else {
+		/* Counted before it is opened: a name that goes meanwhile leaves the descriptor behind. */
+		r = count_open(fs, id, c.op);
+		is_counted = r == 0;
+	}
+	if (r == 0)
+		r = ops->open ? ops->open(fs, id, fi) : -ENOSYS;
+	change_done(&c, r);
 	fi->fh = id;
+	if (r < 0 && is_counted)
+		count_close(fs, id, c.op, JOURNAL_RETURNED);
 	if (r < 0)
 		fuse_reply_err(req, -r);
-	if (r < 0 || fuse_reply_open(req, fi) < 0)
-		count_close(fs, id);
+	else
+		fuse_reply_open(req, fi);
+	journal_end(c.op);
 }
 
 static void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
@@ -243,8 +375,12 @@ static void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 static void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
 	(void)fi;
-	count_close(fs_of(req), id);
-	fuse_reply_err(req, 0);
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
+	if (!c.is_done)
+		count_close(fs_of(req), id, c.op, JOURNAL_COUNTED);
+	answer_err(req, &c, 0);
 }
 
 static void reply_range(fuse_req_t req, struct fs_range *range)
@@ -325,18 +461,23 @@ static void op_read(fuse_req_t req, fuse_ino_t id, size_t n, off_t at, struct fu
 	buf_fini(&range.buf);
 }
 
+/*
+ * Writes come with their offset, appended or not, and the kernel has the file locked until they are answered: to do one again
+ * is right as long as it was not answered.
+ */
 static void op_write(
 	fuse_req_t req, fuse_ino_t id, const char *p, size_t n, off_t at, struct fuse_file_info *fi)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	struct fs_caller caller = caller_of(req);
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	int r = at < 0       ? -EINVAL
+	answer_count(req, &c,
+		c.is_done    ? c.op->result
+		: at < 0     ? -EINVAL
 		: ops->write ? ops->write(fs_of(req), id, p, n, (uint64_t)at, fi->flags, &caller)
-			     : -EROFS;
-	if (r < 0)
-		fuse_reply_err(req, -r);
-	else
-		fuse_reply_write(req, (size_t)r);
+			     : -EROFS);
 }
 
 static void op_fsync(fuse_req_t req, fuse_ino_t id, int data_only, struct fuse_file_info *fi)
@@ -458,30 +599,42 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t room)
 static void op_setxattr(
 	fuse_req_t req, fuse_ino_t id, const char *name, const char *value, size_t n, int flags)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	int r = -EROFS;
-	if (is_unsupported(name))
-		r = -EOPNOTSUPP;
-	else if (ops->setxattr)
-		r = ops->setxattr(fs_of(req), id, name, value, n, flags);
-	fuse_reply_err(req, -r);
+	answer_err(req, &c,
+		c.is_done              ? c.op->result
+		: is_unsupported(name) ? -EOPNOTSUPP
+		: ops->setxattr        ? ops->setxattr(fs_of(req), id, name, value, n, flags)
+				       : -EROFS);
 }
 
 static void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 {
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	fuse_reply_err(req, ops->removexattr ? -ops->removexattr(fs_of(req), id, name) : EROFS);
+	answer_err(req, &c,
+		c.is_done          ? c.op->result
+		: ops->removexattr ? ops->removexattr(fs_of(req), id, name)
+				   : -EROFS);
 }
 
 static void op_fallocate(
 	fuse_req_t req, fuse_ino_t id, int mode, off_t at, off_t n, struct fuse_file_info *fi)
 {
 	(void)fi;
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	int r = at < 0 || n <= 0 ? -EINVAL
-		: ops->fallocate ? ops->fallocate(fs_of(req), id, mode, (uint64_t)at, (uint64_t)n)
-				 : -EROFS;
-	fuse_reply_err(req, -r);
+	answer_err(req, &c,
+		c.is_done          ? c.op->result
+		: at < 0 || n <= 0 ? -EINVAL
+		: ops->fallocate   ? ops->fallocate(fs_of(req), id, mode, (uint64_t)at, (uint64_t)n)
+				   : -EROFS);
 }
 
 static void op_lseek(fuse_req_t req, fuse_ino_t id, off_t at, int whence, struct fuse_file_info *fi)
@@ -513,15 +666,17 @@ static void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_at, s
 	fuse_ino_t to, off_t to_at, struct fuse_file_info *to_fi, size_t n, int flags)
 {
 	(void)from_fi, (void)to_fi;
-	/* Else the kernel copies by reading and writing. */
-	int64_t r = node_kind(from) != NODE_UPPER || node_kind(to) != NODE_UPPER || from_at < 0 || to_at < 0
-			    ? -EXDEV
-			    : upper_copy_range(
-				      fs_of(req), from, (uint64_t)from_at, to, (uint64_t)to_at, n, flags);
-	if (r < 0)
-		fuse_reply_err(req, (int)-r);
-	else
-		fuse_reply_write(req, (size_t)r);
+	struct change c;
+	if (!change_begin(req, &c))
+		return;
+	bool is_upper = node_kind(from) == NODE_UPPER && node_kind(to) == NODE_UPPER;
+	/* Where it is refused the kernel copies by reading and writing. */
+	answer_count(req, &c,
+		c.is_done ? c.op->result
+		: !is_upper || from_at < 0 || to_at < 0
+			? -EXDEV
+			: upper_copy_range(
+				  fs_of(req), from, (uint64_t)from_at, to, (uint64_t)to_at, n, flags));
 }
 
 /* flush is not there: a close has nothing to write. Neither are locks: the kernel has them. */

@@ -21,7 +21,7 @@ static void restart(void)
 	upper_close(fs.upper);
 	open_count_free(fs.opens);
 	name_cache_free(fs.listings);
-	fs = (struct fs){ .opens = open_count_new(), .listings = name_cache_new() };
+	fs = (struct fs){ .opens = open_count_new(NULL), .listings = name_cache_new() };
 	CHECK_OK(upper_open(test_dir(), fs.opens, &fs.upper, &e), &e);
 }
 
@@ -90,14 +90,15 @@ TEST(a_removed_file_that_is_open_works_until_it_is_forgotten)
 {
 	restart();
 	uint64_t f = make_file(NODE_ROOT, "f", "text");
-	open_count_add(fs.opens, f);
+	open_count_add(fs.opens, f, NULL, 0);
 	CHECK_INT(upper_remove(&fs, NODE_ROOT, "f", false), 0);
 	upper_forget(fs.upper, f, 1);
 	CHECK(reads(f, "text"));
 	CHECK_INT(upper_write(&fs, f, "TE", 2, 0, 0, &me), 2);
 	CHECK(reads(f, "TExt"));
 	unsigned left;
-	CHECK(open_count_drop(fs.opens, f, &left));
+	bool is_kept;
+	CHECK(open_count_drop(fs.opens, f, NULL, 0, &left, &is_kept));
 	tree_upper_ops.closed(&fs, f);
 	CHECK(!reads(f, "TExt"));
 }
