@@ -109,7 +109,7 @@ static struct journal_op *find_locked(struct table *t, uint64_t unique)
 /* The least is the first to go. What this process is at, stays. */
 static int worth(const struct journal *j, const struct journal_op *op)
 {
-	switch (op->state) {
+	switch (atomic_load(&op->state)) {
 	case JOURNAL_FREE: return 0;
 	case JOURNAL_ANSWERED: return 1;
 	/* The kernel may not have the answers of these. But it gives them again before anything else. */
