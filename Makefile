@@ -18,7 +18,7 @@ PREFIX  ?= /usr/local
 DEPS_BUILD := gcc g++ libc6-dev make pkg-config libfuse3-dev libyaml-dev libjansson-dev libre2-dev libxxhash-dev \
 	libmicrohttpd-dev libssl-dev
 DEPS_DEMO  := fuse3 prometheus curl jq python3
-DEPS_TEST  := attr procps
+DEPS_TEST  := attr faketime memcached procps rclone swift-account swift-container swift-object swift-proxy
 DEPS_LINT  := clang clang-format libclang-rt-14-dev llvm-14 man-db shellcheck
 PKGS       := fuse3 libmicrohttpd jansson yaml-0.1 re2 libxxhash libcrypto
 
@@ -140,6 +140,9 @@ $(BENCHES) $(GENS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 
 # The filesystem alone, over a view that is not there.
 $(B)/tests/gen/fsmount: $(B)/tests/support/fake_view.o
+
+# The one program that serves TLS of its own.
+$(B)/tests/gen/s3serve: LIBS += -lssl
 
 # A fuzzer builds two ways: with a main that replays a corpus, and in the variant fuzz with libFuzzer.
 FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o)
