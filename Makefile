@@ -18,6 +18,7 @@ PREFIX  ?= /usr/local
 DEPS_BUILD := gcc g++ libc6-dev make pkg-config libfuse3-dev libyaml-dev libjansson-dev libre2-dev libxxhash-dev \
 	libmicrohttpd-dev libssl-dev
 DEPS_DEMO  := fuse3 prometheus curl jq python3
+DEPS_DEB   := dpkg-dev
 DEPS_TEST  := attr faketime memcached procps rclone swift-account swift-container swift-object swift-proxy
 DEPS_LINT  := clang clang-format libclang-rt-14-dev llvm-14 man-db shellcheck
 PKGS       := fuse3 libmicrohttpd jansson yaml-0.1 re2 libxxhash libcrypto
@@ -87,7 +88,8 @@ help:
 	@echo 'bench      the table of doc/bench.md'
 	@echo 'lint       layers, formatting, flags against man pages, both compilers'
 	@echo 'demo       two HA clusters in a bucket, mounted, with Prometheus on it; ONCE=1 ends by itself'
-	@echo 'install    to DESTDIR and PREFIX=$(PREFIX)'
+	@echo 'install    to DESTDIR and PREFIX=$(PREFIX); mount helpers to MOUNT_HELPER_DIR=/sbin'
+	@echo 'deb        a Debian package, build/thanosfs_$(VERSION)_*.deb'
 	@echo 'clean'
 
 $(B)/thanosfs: $(CMD_O) $(B)/libthanosfs.a
@@ -132,7 +134,8 @@ $(UNITS) $(PROPS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 	$(Q)$(call LINK,-fno-lto)
 
 # What of a subcommand can be tested alone is in no library.
-$(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o
+$(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o $(B)/cmd/mount_options.o
+$(B)/tests/unit/mount_helper: $(B)/cmd/mount_helper.o $(B)/cmd/mount_flags.o $(B)/cmd/mount_options.o
 
 $(BENCHES) $(GENS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 	$(call SAY,LINK)
@@ -152,9 +155,11 @@ $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_MAIN) $(B)/libsupport.a $(B)/libthanosfs.a
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: deps deps-build deps-demo
+.PHONY: deps deps-build deps-demo deps-deb
 deps:
-	@tools/deps $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST) $(DEPS_LINT)
+	@tools/deps $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST) $(DEPS_DEB) $(DEPS_LINT)
+deps-deb:
+	@tools/deps $(DEPS_BUILD) $(DEPS_DEB)
 deps-build:
 	@tools/deps $(DEPS_BUILD)
 deps-demo:
@@ -220,14 +225,31 @@ lint: deps
 	$(SUBMAKE) $(B)/thanosfs check-clang
 	@tests/run tools/lint
 
-.PHONY: install
+# mount(8) looks for helpers nowhere but in /sbin.
+BIN_DIR          ?= $(PREFIX)/bin
+MOUNT_HELPER_DIR ?= /sbin
+UNIT_DIR         ?= $(PREFIX)/lib/systemd/system
+.PHONY: install deb
 install: $(B)/thanosfs
-	install -D -m 755 $(B)/thanosfs $(DESTDIR)$(PREFIX)/bin/thanosfs
+	install -D -m 755 $(B)/thanosfs $(DESTDIR)$(BIN_DIR)/thanosfs
+	install -d $(DESTDIR)$(MOUNT_HELPER_DIR)
+	for name in mount.thanosfs mount.fuse.thanosfs; do \
+		ln -sf $(BIN_DIR)/thanosfs $(DESTDIR)$(MOUNT_HELPER_DIR)/$$name || exit 1; \
+	done
 	for page in $(MAN); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
 	done
 	tools/completion $(B)/thanosfs > $(B)/thanosfs.bash
 	install -D -m 644 $(B)/thanosfs.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/thanosfs
+	sed 's,@BINDIR@,$(BIN_DIR),; s,@MKDIR@,/bin/mkdir,' dist/thanosfs@.service > $(B)/thanosfs@.service
+	install -D -m 644 $(B)/thanosfs@.service $(DESTDIR)$(UNIT_DIR)/thanosfs@.service
+	install -D -m 644 dist/prometheus-on-thanosfs.conf \
+		$(DESTDIR)$(PREFIX)/share/doc/thanosfs/examples/prometheus-on-thanosfs.conf
+	install -D -m 644 dist/thanosfs.env.example $(DESTDIR)$(PREFIX)/share/doc/thanosfs/examples/thanosfs.env
+
+deb: deps-deb
+	$(SUBMAKE) $(B)/thanosfs
+	@tools/deb $(VERSION) $(B)/thanosfs
 
 .PHONY: demo
 demo: deps-demo

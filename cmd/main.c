@@ -2,6 +2,7 @@
 /* The program: finds the subcommand and hands over. */
 #include "cmd/command.h"
 #include "cmd/mount_flags.h"
+#include "cmd/mount_helper.h"
 
 #include "lib/base/nearest.h"
 
@@ -99,6 +100,8 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	if (argc > 0 && mount_helper_is_name(argv[0]))
+		return mount_helper_run(argc, argv);
 	const char *first = argc > 1 ? argv[1] : NULL;
 	if (!first) {
 		fprintf(stderr, "thanosfs: the command is missing; see thanosfs --help\n");

@@ -3,8 +3,8 @@
  * where it has one. */
 #include "cmd/mount_flags.h"
 
+#include "cmd/mount_options.h"
 #include "lib/base/clock.h"
-#include "lib/base/nearest.h"
 #include "lib/base/utf8.h"
 
 #include <errno.h>
@@ -174,83 +174,6 @@ const struct flag_set mount_flag_set = {
 	.table = table,
 };
 
-/* Options that mount(8) and fstab(5) may hand to any filesystem's helper, and that change nothing about this
- * one. */
-static bool is_generic(const char *option)
-{
-	static const char *const words[] = { "rw", "defaults", "auto", "noauto", "user", "nouser", "users",
-		"owner", "group", "nofail", "_netdev", "exec", "noexec", "suid", "nosuid", "dev", "nodev",
-		"sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime",
-		"norelatime", "strictatime", "nostrictatime", "lazytime", "nolazytime", "nonempty", "mand",
-		"nomand", "silent", "loud", "iversion", "noiversion", NULL };
-	for (size_t i = 0; words[i]; i++)
-		if (!strcmp(option, words[i]))
-			return true;
-	return !strncmp(option, "x-", 2) || !strncmp(option, "X-", 2) || !strncmp(option, "comment=", 8) ||
-	       !strncmp(option, "user=", 5) || !strncmp(option, "uhelper=", 8) ||
-	       !strncmp(option, "helper=", 7);
-}
-
-static bool is_for_libfuse(const char *option)
-{
-	static const char *const words[] = { "default_permissions", "auto_unmount", NULL };
-	static const char *const prefixes[] = { "fsname=", "subtype=", "max_read=", NULL };
-	for (size_t i = 0; words[i]; i++)
-		if (!strcmp(option, words[i]))
-			return true;
-	for (size_t i = 0; prefixes[i]; i++)
-		if (!strncmp(option, prefixes[i], strlen(prefixes[i])) && option[strlen(prefixes[i])])
-			return true;
-	return false;
-}
-
-static int unknown_option(const char *option, struct err *e)
-{
-	static const char *const known[] = { "allow_other", "allow_root", "ro", "rw", "debug",
-		"default_permissions", "auto_unmount", "noauto", "_netdev", "nofail", "noexec", "nosuid",
-		"nodev", "defaults", NULL };
-	struct nearest near = { .typed = option };
-	for (size_t i = 0; known[i]; i++)
-		nearest_try(&near, known[i]);
-	if (near.best)
-		return err_set(
-			e, -EINVAL, "flag -o: unknown option \"%.64s\"; did you mean %s?", option, near.best);
-	return err_set(e, -EINVAL, "flag -o: unknown option \"%.64s\"", option);
-}
-
-/* Sorts the options of -o into the fields they set; those for libfuse stay. */
-static int sort_options(struct mount_flags *f, struct err *e)
-{
-	size_t kept = 0, i = 0;
-	int r = 0;
-	for (; i < f->fuse_options.len && r == 0; i++) {
-		char *option = f->fuse_options.data[i];
-		if (is_for_libfuse(option)) {
-			f->fuse_options.data[kept++] = option;
-			continue;
-		}
-		if (!strcmp(option, "allow_other"))
-			f->allow_other = true;
-		else if (!strcmp(option, "allow_root"))
-			f->allow_root = true;
-		else if (!strcmp(option, "ro"))
-			f->read_only = true;
-		else if (!strcmp(option, "rw"))
-			f->read_only = false;
-		else if (!strcmp(option, "debug"))
-			f->debug = true;
-		else if (!is_generic(option))
-			r = unknown_option(option, e);
-		free(option);
-	}
-	for (; i < f->fuse_options.len; i++)
-		f->fuse_options.data[kept++] = f->fuse_options.data[i];
-	f->fuse_options.len = kept;
-	if (r == 0 && f->allow_other && f->allow_root)
-		return err_set(e, -EINVAL, "flag -o: allow_other and allow_root exclude each other");
-	return r;
-}
-
 static int compare_strings(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -333,7 +256,7 @@ int mount_flags_parse(int argc, char *const *argv, struct mount_flags *f, struct
 		free(f->http_address);
 		f->http_address = NULL;
 	}
-	r = sort_options(f, e);
+	r = mount_options_sort(f, e);
 	if (r == 0)
 		r = sort_replica_labels(f, e);
 	if (r == 0)
