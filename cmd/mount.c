@@ -9,6 +9,8 @@
 #include "cmd/mount_flags.h"
 #include "dedup/view.h"
 #include "lib/base/clock.h"
+#include "lib/base/complaint.h"
+#include "lib/base/deadline.h"
 #include "lib/base/file.h"
 #include "lib/base/metrics.h"
 #include "lib/base/notify.h"
@@ -35,6 +37,7 @@
 #define EXTEND_START_US   60000000 /* the service manager waits this much longer, told anew every so often */
 #define EXTEND_EVERY_MS   20000
 #define START_RETRY_MS    2000
+#define SYNC_DEADLINE_MS  60000 /* nobody waits for a sync, unlike for a read */
 
 /* Everything a running mount has. */
 struct mount {
@@ -230,6 +233,8 @@ static int build(struct mount *m, struct err *e)
 			f->replica_labels.len },
 		.cache_max_bytes = f->cache_max_bytes,
 		.settle_ms = NEWS_SETTLE_MS,
+		.read_deadline_ms = f->read_deadline_ms,
+		.sync_deadline_ms = SYNC_DEADLINE_MS,
 	};
 	return view_open(&view, m->bucket, m->catalogue, &m->view, e);
 }
@@ -246,9 +251,13 @@ static int sync_now(struct mount *m, struct err *e)
 /* The first sync: retried until the bucket answers, for start.timeout. */
 static int first_sync(struct mount *m, struct err *e)
 {
+	static struct complaint unreachable = COMPLAINT_INIT;
 	int64_t until = clock_monotonic_us() + m->flags.start_timeout_ms * 1000;
 	for (;;) {
+		int64_t each_ms = MIN_OF((until - clock_monotonic_us()) / 1000, SYNC_DEADLINE_MS);
+		struct deadline before = deadline_enter((struct deadline){ .each_ms = MAX_OF(each_ms, 1) });
 		int r = sync_now(m, e);
+		deadline_leave(before);
 		if (r == 0)
 			return 0;
 		int64_t left_ms = (until - clock_monotonic_us()) / 1000;
@@ -258,8 +267,8 @@ static int first_sync(struct mount *m, struct err *e)
 		}
 		if (left_ms <= 0)
 			return err_wrap(e, r, "the bucket could not be reached in --start.timeout");
-		log_warn("bucket can't be reached, trying again", KV("err", e->msg),
-			KV_I64("left_ms", left_ms));
+		complain(&unreachable, LOG_LEVEL_WARN, "bucket can't be reached, trying again", -r,
+			KV("bucket", m->bucket->name), KV("err", e->msg), KV_I64("left_ms", left_ms));
 		if (pause_ms(m, MIN_OF(left_ms, START_RETRY_MS)))
 			return err_set(e, -EINTR, "stopped before the mount was ready");
 	}
@@ -268,6 +277,7 @@ static int first_sync(struct mount *m, struct err *e)
 static void *sync_again_and_again(void *arg)
 {
 	struct mount *m = arg;
+	static struct complaint failing = COMPLAINT_INIT;
 	int64_t next = clock_monotonic_us() + m->flags.sync_interval_ms * 1000;
 	for (;;) {
 		int64_t left_ms = MAX_OF((next - clock_monotonic_us()) / 1000, 1);
@@ -276,8 +286,12 @@ static void *sync_again_and_again(void *arg)
 		if (clock_monotonic_us() < next && !view_has_news(m->view))
 			continue;
 		struct err e;
-		if (sync_now(m, &e) < 0)
-			log_error("sync failed, what is published stays", KV("err", e.msg));
+		int r = sync_now(m, &e);
+		if (r < 0)
+			complain(&failing, LOG_LEVEL_ERROR, "sync failed, what is published stays", -r,
+				KV("bucket", m->bucket->name), KV("err", e.msg));
+		else
+			complaint_ends(&failing, 0, "syncs succeed again", KV("bucket", m->bucket->name));
 		next = clock_monotonic_us() + m->flags.sync_interval_ms * 1000;
 	}
 }

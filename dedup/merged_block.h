@@ -56,8 +56,10 @@ struct merged_range {
 	struct made_slots *hold;
 };
 
-/* Never fails: once a block is published there is no error on any of its pages, only zeros, counted and
- * logged. */
+/*
+ * Never fails: once a block is published there is no error on any of its pages, only zeros, counted and logged. What
+ * can't be had by the read's deadline is zeros, and what could be had until then is kept for the next read.
+ */
 void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t n, struct buf *out,
 	struct merged_range *range);
 void merged_block_range_done(struct merged_block *b, size_t file, struct merged_range *range);
@@ -80,6 +82,7 @@ struct merged_block_env {
 	enum dedup_func func;
 	struct slot_overrides *overrides; /* learns which slots turned out too small */
 	struct news *news;                /* hears of it */
+	int64_t read_deadline_ms;         /* of one merged_block_read, whatever it takes; 0: none */
 };
 
 /*

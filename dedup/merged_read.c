@@ -6,6 +6,8 @@
 #include "dedup/merged_private.h"
 #include "dedup/slot_overrides.h"
 #include "lib/base/clock.h"
+#include "lib/base/complaint.h"
+#include "lib/base/deadline.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
@@ -25,6 +27,17 @@ METRIC_COUNTER(slots_without_data, "thanosfs_slots_without_data_total",
 	"Slots that are zeros because no source chunk was usable.")
 METRIC_COUNTER(ranges_incomplete, "thanosfs_reads_incomplete_total",
 	"Reads answered with zeros in place of bytes that could not be had.")
+
+#define SETTLE_MS 5000 /* without zeros, before reads are said to be whole again */
+
+static struct complaint zeros = COMPLAINT_INIT;
+
+/* Bytes of sources have just been had. */
+static void end_complaint(const struct merged_block *b)
+{
+	complaint_ends(
+		&zeros, SETTLE_MS, "reads are answered whole again", KV("bucket", b->env->bucket->name));
+}
 
 /* A reference to the segment's made slots. */
 static int made_of(
@@ -115,6 +128,7 @@ static bool make_slot(struct merged_block *b, struct maker *k, struct made_slots
 		*incomplete = true;
 		return false;
 	}
+	end_complaint(b);
 	if (result.n_parts)
 		learn_parts(b, &s->slot, &result);
 	int r = made_slots_put(made, s->number, s->offset, k->bytes.data + start, k->bytes.len - start, &e);
@@ -201,8 +215,8 @@ static int read_synthetic(struct merged_block *b, struct holdings *h, uint32_t s
 }
 
 /* A whole source segment, byte for byte. */
-static int read_source(struct holdings *h, const struct merged_segment_ref *s, uint64_t at, size_t n,
-	struct buf *out, struct merged_range *range, struct err *e)
+static int read_source(struct merged_block *b, struct holdings *h, const struct merged_segment_ref *s,
+	uint64_t at, size_t n, struct buf *out, struct merged_range *range, struct err *e)
 {
 	struct blob *blob;
 	struct stat st;
@@ -213,6 +227,8 @@ static int read_source(struct holdings *h, const struct merged_segment_ref *s, u
 	if (fd < 0) {
 		r = blob_read(blob, buf_reserve(out, n), n, at, e);
 		out->len += r < 0 ? 0 : n;
+		if (r == 0)
+			end_complaint(b);
 		return r;
 	}
 	/* A file that somebody cut short must not become a short read: the kernel would cut the mount's file
@@ -244,7 +260,15 @@ static int read_file(struct merged_block *b, struct holdings *h, size_t file, ui
 	}
 	const struct merged_segment_ref *s = &b->state.merge.segments.data[file - FILE_SEGMENTS];
 	return s->is_synthetic ? read_synthetic(b, h, s->segment, at, n, out, range, e)
-			       : read_source(h, s, at, n, out, range, e);
+			       : read_source(b, h, s, at, n, out, range, e);
+}
+
+static void report_zeros(struct merged_block *b, const char *file, uint64_t at, int r, const struct err *e)
+{
+	metric_add(ranges_incomplete, 1);
+	complain(&zeros, LOG_LEVEL_WARN, "read answered with zeros", -r, KV("bucket", b->env->bucket->name),
+		KV("block", b->dir), KV("file", file), KV_U64("at", at),
+		KV("err", r < 0 ? e->msg : "a slot's source can't be read now"));
 }
 
 void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t n, struct buf *out,
@@ -254,24 +278,26 @@ void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t 
 	struct err e = { .msg = "" };
 	size_t start = out->len;
 	*range = (struct merged_range){ .fd = -1 };
+	struct deadline deadline = { 0 };
+	if (b->env->read_deadline_ms)
+		deadline.until_us = clock_monotonic_us() + b->env->read_deadline_ms * 1000;
+	deadline = deadline_enter(deadline);
 	int r = merged_block_acquire(b, &h, &e);
 	range->is_held = r == 0;
 	if (r == 0) {
-		if (file >= b->n_files || at >= b->files[file].size)
-			return;
-		n = MIN_OF(n, b->files[file].size - at);
-		r = read_file(b, h, file, at, n, out, range, &e);
+		n = file < b->n_files && at < b->files[file].size ? MIN_OF(n, b->files[file].size - at) : 0;
+		r = n ? read_file(b, h, file, at, n, out, range, &e) : 0;
 	}
+	deadline_leave(deadline);
 	range->n = n;
 	if (r < 0) {
-		log_warn("read answered with zeros", KV("block", b->dir), KV("err", e.msg));
 		out->len = start;
 		buf_add_zeros(out, n);
 		range->fd = -1;
 		range->incomplete = true;
 	}
 	if (range->incomplete)
-		metric_add(ranges_incomplete, 1);
+		report_zeros(b, range->is_held ? b->files[file].name : NULL, at, r, &e);
 }
 
 void merged_block_range_done(struct merged_block *b, size_t file, struct merged_range *range)

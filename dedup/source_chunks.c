@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dedup/source_chunks.h"
 
-#include "lib/base/log.h"
+#include "lib/base/complaint.h"
 #include "lib/base/metrics.h"
 
 #include <errno.h>
@@ -17,9 +17,16 @@
 
 METRIC_COUNTER(chunks_corrupt, "thanosfs_chunks_corrupt_total",
 	"Source chunks that failed their checksum or did not decode.")
+METRIC_COUNTER(chunks_reread, "thanosfs_chunks_reread_total",
+	"Source chunks that failed their checksum once, and not when they were fetched again.")
 METRIC_COUNTER(reads_failed, "thanosfs_source_reads_failed_total", "Reads of source segments that failed.")
 METRIC_COUNTER(
 	bytes_read, "thanosfs_source_read_bytes_total", "Bytes read from source segments to make slots.")
+
+#define SETTLE_MS 5000 /* without a failure, before sources are said to be readable again */
+
+static struct complaint unreadable = COMPLAINT_INIT, unopened = COMPLAINT_INIT,
+			no_tombstones = COMPLAINT_INIT;
 
 struct source {
 	struct catalogue_block *block;
@@ -101,12 +108,15 @@ void source_chunks_pin(struct source_chunks *s)
 	struct err e;
 	struct blob *b;
 	for (size_t i = 0; i < s->n; i++)
-		for (unsigned k = 0; k < s->sources[i].block->n_segments; k++)
-			if (source_chunks_segment(s, (uint16_t)i, k, &b, &e) < 0) {
-				metric_add(reads_failed, 1);
-				log_warn("source segment can't be opened", KV("err", e.msg));
-				return; /* read when needed, or not at all */
-			}
+		for (unsigned k = 0; k < s->sources[i].block->n_segments; k++) {
+			int r = source_chunks_segment(s, (uint16_t)i, k, &b, &e);
+			if (r == 0)
+				continue;
+			metric_add(reads_failed, 1);
+			complain(&unopened, LOG_LEVEL_WARN, "source segment can't be opened", -r,
+				KV("err", e.msg));
+			return; /* read when needed, or not at all */
+		}
 }
 
 /* A stretch of a segment in memory. */
@@ -163,6 +173,9 @@ static int fill(struct source_reader *r, struct stretch *w, uint64_t at, size_t 
 	w->at = at;
 	rc = blob_read_buf(b, &w->bytes, MAX_OF(need, follows ? STRIDE_BYTES : FIRST_BYTES), at, e);
 	metric_add(bytes_read, w->bytes.len);
+	if (rc == 0)
+		complaint_ends(&unreadable, SETTLE_MS, "source chunks can be read again",
+			KV("bucket", r->from->bucket->name));
 	return rc;
 }
 
@@ -173,6 +186,55 @@ static void report(struct source_reader *r, const struct slot_source *s, const c
 	metric_add(chunks_corrupt, 1);
 	log_warn("corrupt chunk", KV("block", r->from->sources[s->source].block->ulid), KV("ref", ref),
 		KV("err", why));
+}
+
+/*
+ * The frame, fetched as far as it isn't in memory. The first try has the index's word for the length, the second the
+ * frame's own; a third is for a longer varint.
+ */
+static int read_frame(struct source_reader *r, struct stretch *w, const struct slot_source *s,
+	struct chunk *out, struct err *e)
+{
+	uint64_t at = chunk_ref_offset(s->ref);
+	size_t need = MIN_OF(MAX_OF(s->frame_bytes, 16u), CHUNK_MAX_BYTES + CHUNK_FRAME_EXTRA);
+	for (int tries = 0; tries < 3; tries++) {
+		int rc = fill(r, w, at, need, e);
+		if (rc < 0)
+			return rc;
+		size_t skip = (size_t)(at - w->at), have = w->bytes.len - skip;
+		rc = chunk_frame_read(w->bytes.data + skip, have, out, &need, e);
+		if (rc >= 0)
+			return 0;
+		if (rc != -EAGAIN)
+			break;
+		err_set(e, rc, "the segment ends inside it");
+		if (need <= have || need > CHUNK_MAX_BYTES + CHUNK_FRAME_EXTRA)
+			break;
+	}
+	return -EBADMSG;
+}
+
+/*
+ * Wrong bytes are fetched once more, past whatever keeps some nearby: what the way here did to them passes, and a slot
+ * made without the chunk would be kept. Only what is wrong in the same words twice, which tell the checksum of the bytes,
+ * is wrong in the bucket.
+ */
+static int read_frame_again(struct source_reader *r, struct stretch *w, const struct slot_source *s,
+	struct chunk *out, struct err *e)
+{
+	struct err first = *e;
+	struct blob *b;
+	int rc = source_chunks_segment(r->from, w->source, w->segment, &b, e);
+	if (rc < 0)
+		return rc;
+	blob_forget(b, w->at, w->bytes.len);
+	buf_reset(&w->bytes);
+	rc = read_frame(r, w, s, out, e);
+	if (rc == 0)
+		metric_add(chunks_reread, 1);
+	if (rc != -EBADMSG || !strcmp(first.msg, e->msg))
+		return rc;
+	return err_wrap(e, -EAGAIN, "%s: its bytes are others each time they are fetched", b->name);
 }
 
 static int read_chunk(struct slot_reader *base, const struct slot_source *s, struct chunk *out)
@@ -186,32 +248,20 @@ static int read_chunk(struct slot_reader *base, const struct slot_source *s, str
 	if (s->tombstoned_series && !base->tombstones(base, s->source))
 		return -EIO;
 	struct stretch *w = stretch_of(r, s);
-	uint64_t at = chunk_ref_offset(s->ref);
-	size_t need = MIN_OF(MAX_OF(s->frame_bytes, 16u), CHUNK_MAX_BYTES + CHUNK_FRAME_EXTRA);
 	w->used = ++r->clock;
-	/* The first try has the index's word for the length, the second the frame's own; a third is for a
-	 * longer varint. */
-	for (int tries = 0; tries < 3; tries++) {
-		int rc = fill(r, w, at, need, &e);
-		if (rc < 0 && rc != -EBADMSG) {
-			metric_add(reads_failed, 1);
-			log_warn("source chunk can't be read", KV("err", e.msg));
-			return rc;
-		}
-		if (rc < 0)
-			break;
-		size_t skip = (size_t)(at - w->at), have = w->bytes.len - skip;
-		rc = chunk_frame_read(w->bytes.data + skip, have, out, &need, &e);
-		if (rc >= 0)
-			return 0;
-		if (rc != -EAGAIN)
-			break;
-		err_set(&e, rc, "the segment ends inside it");
-		if (need <= have || need > CHUNK_MAX_BYTES + CHUNK_FRAME_EXTRA)
-			break;
+	int rc = read_frame(r, w, s, out, &e);
+	if (rc == -EBADMSG)
+		rc = read_frame_again(r, w, s, out, &e);
+	if (rc == -EBADMSG) {
+		report(r, s, e.msg);
+	} else if (rc < 0) {
+		buf_reset(&w->bytes);
+		metric_add(reads_failed, 1);
+		complain(&unreadable, LOG_LEVEL_WARN, "source chunk can't be read", -rc,
+			KV("bucket", r->from->bucket->name),
+			KV("block", r->from->sources[s->source].block->ulid), KV("err", e.msg));
 	}
-	report(r, s, e.msg);
-	return -EBADMSG;
+	return rc;
 }
 
 static void chunk_is_corrupt(struct slot_reader *base, const struct slot_source *s, const char *why)
@@ -234,7 +284,8 @@ static const struct tombstones *tombstones_of_source(struct slot_reader *base, u
 	if (r == 0)
 		r = tombstones_parse(b.data, b.len, &t, &e);
 	if (r < 0) {
-		log_warn("tombstones can't be read", KV("file", name), KV("err", e.msg));
+		complain(&no_tombstones, LOG_LEVEL_WARN, "tombstones can't be read", -r,
+			KV("bucket", all->bucket->name), KV("file", name), KV("err", e.msg));
 		return NULL;
 	}
 	pthread_mutex_lock(&all->lock);

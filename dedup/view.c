@@ -14,9 +14,11 @@
 #include "dedup/block_build.h"
 #include "dedup/view_private.h"
 #include "lib/base/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
+#include "store/bucket_retry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +55,11 @@ int view_open(const struct view_options *options, struct bucket *bucket, struct 
 	v->bucket = bucket;
 	v->catalogue = catalogue;
 	v->overrides = known;
-	v->env = (struct merged_block_env){ bucket, options->dedup.func, known, &v->news };
+	v->env = (struct merged_block_env){ .bucket = bucket,
+		.func = options->dedup.func,
+		.overrides = known,
+		.news = &v->news,
+		.read_deadline_ms = options->read_deadline_ms };
 	v->current = xcalloc(1, sizeof *v->current);
 	v->current->refs = 1;
 	if (v->options.threads == 0)
@@ -201,7 +207,8 @@ struct jobs {
 	VEC(struct job) list;
 	_Atomic size_t next, done;
 	int64_t reported_us;
-	pthread_mutex_t lock; /* reported_us */
+	pthread_mutex_t lock;     /* reported_us */
+	struct deadline deadline; /* of the thread that syncs */
 };
 
 static void report_progress(struct jobs *jobs, size_t done)
@@ -233,16 +240,20 @@ static void *run_jobs(void *arg)
 {
 	struct jobs *jobs = arg;
 	struct view *v = jobs->view;
+	struct deadline own = deadline_enter(jobs->deadline);
 	for (size_t i; (i = atomic_fetch_add(&jobs->next, 1)) < jobs->list.len;) {
 		struct job *j = &jobs->list.data[i];
 		struct predecessors before = { 0 };
 		find_predecessors(v, j->window, &before);
-		j->result =
-			block_build(&jobs->builder, j->window, &before, &j->bad_source, &j->reason, &j->err);
+		/* Wrong bytes twice: then it's the bucket that has them, and not the way here that made them so. */
+		for (int tries = 0; tries == 0 || (tries == 1 && j->result == -EBADMSG); tries++)
+			j->result = block_build(
+				&jobs->builder, j->window, &before, &j->bad_source, &j->reason, &j->err);
 		vec_fini(&before.list);
 		metric_add(j->result < 0 ? merges_failed : merges, 1);
 		report_progress(jobs, atomic_fetch_add(&jobs->done, 1) + 1);
 	}
+	deadline_leave(own);
 	return NULL;
 }
 
@@ -259,6 +270,7 @@ static void merge_all(struct view *v, struct jobs *jobs)
 		.merging = &jobs->merging };
 	sem_init(&jobs->merging, 0, v->options.threads);
 	jobs->reported_us = clock_monotonic_us();
+	jobs->deadline = deadline_get();
 	while (n + 1 < want && pthread_create(&threads[n], NULL, run_jobs, jobs) == 0)
 		n++;
 	run_jobs(jobs);
@@ -280,6 +292,20 @@ static bool is_excluded(const struct excluded *x, const struct ulid *u)
 	return false;
 }
 
+static bool is_published_source(struct view *v, const struct catalogue_block *block)
+{
+	bool found = false;
+	struct view_snapshot *s = view_snapshot(v);
+	for (size_t i = 0; i < s->n && !found; i++) {
+		struct catalogue_block *const *sources;
+		size_t n = merged_block_sources(s->blocks[i], &sources);
+		for (size_t k = 0; k < n && !found; k++)
+			found = ulid_cmp(&sources[k]->meta->ulid, &block->meta->ulid) == 0;
+	}
+	view_snapshot_unref(s);
+	return found;
+}
+
 /* What to do about the merges that failed; 1: form the windows again, without what was to blame. */
 static int judge(struct view *v, const struct jobs *jobs, struct excluded *x, struct err *e)
 {
@@ -292,6 +318,11 @@ static int judge(struct view *v, const struct jobs *jobs, struct excluded *x, st
 			return j->result;
 		}
 		const struct catalogue_block *b = j->window->sources[j->bad_source].block;
+		/* An error that passes takes nothing away that is published. */
+		if (bucket_error_is_transient(j->result) && is_published_source(v, b)) {
+			*e = j->err;
+			return j->result;
+		}
 		if (j->result == -EBADMSG || j->result == -EFBIG)
 			catalogue_reject(v->catalogue, &b->meta->ulid, j->reason, j->err.msg);
 		else
@@ -485,9 +516,14 @@ static int sync_locked(struct view *v, int64_t now_ms, struct err *e)
 int view_sync(struct view *v, int64_t now_ms, struct err *e)
 {
 	struct err own;
+	struct deadline deadline = deadline_get();
+	if (!deadline.each_ms)
+		deadline.each_ms = v->options.sync_deadline_ms;
 	pthread_mutex_lock(&v->syncing);
 	int64_t start = clock_monotonic_us();
+	deadline = deadline_enter(deadline);
 	int r = sync_locked(v, now_ms, e ? e : &own);
+	deadline_leave(deadline);
 	pthread_mutex_lock(&v->lock);
 	v->last_sync_ms = now_ms;
 	v->last_sync_us = clock_monotonic_us() - start;

@@ -54,6 +54,8 @@ struct view_options {
 	uint64_t cache_max_bytes; /* of made slots */
 	int64_t settle_ms; /* slots that turned out too small are laid out anew when none was found for this long, or after ten times as long */
 	unsigned threads;  /* that merge; 0: one a processor */
+	int64_t read_deadline_ms; /* of one read of a block; 0: none */
+	int64_t sync_deadline_ms; /* of each operation of a sync on the bucket; 0: as its layers have it */
 };
 
 /* Borrows bucket and catalogue and what options point to. */
@@ -68,8 +70,8 @@ void view_close(struct view *v);
 int view_restore(struct view *v, struct err *e);
 
 /*
- * Syncs the catalogue, merges what is new and publishes. -errno where the bucket can't be listed or the local
- * disk fails; the published set stands then.
+ * Syncs the catalogue, merges what is new and publishes. -errno where the bucket can't be listed, a block that is
+ * published can't be read now, or the local disk fails; the published set stands then.
  */
 int view_sync(struct view *v, int64_t now_ms, struct err *e);
 

@@ -17,6 +17,7 @@
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
 #include "store/block_look.h"
+#include "store/bucket_retry.h"
 #include "store/catalogue_file.h"
 #include "store/meta_record.h"
 #include "store/parallel.h"
@@ -24,6 +25,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#define LIST_TRIES    3
 #define FLAT_LOOKERS  128 /* each waits for answers of a distant store most of the time */
 #define LOCAL_LOOKERS 4
 #define LOOKS_EACH    16 /* fewer aren't worth another thread */
@@ -191,7 +193,16 @@ static int compare_looks(const void *a, const void *b)
 static int list_blocks(struct sync *s, struct err *e)
 {
 	struct bucket *b = s->c->bucket;
-	int r = bucket_list(b, "", b->flat_listing, b->flat_listing, list_object, s, e);
+	int r = 0;
+	/* One that breaks off after it delivered something is begun anew; one that delivered nothing has been. */
+	for (int tries = 0; tries == 0 ||
+			    (tries < LIST_TRIES && s->looks.len > 0 && r < 0 && bucket_error_is_transient(r));
+		tries++) {
+		vec_each (look, &s->looks)
+			block_look_fini(look);
+		s->looks.len = 0;
+		r = bucket_list(b, "", b->flat_listing, b->flat_listing, list_object, s, e);
+	}
 	if (r < 0)
 		return r;
 	vec_sort(&s->looks, compare_looks);

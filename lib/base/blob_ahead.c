@@ -10,6 +10,8 @@
  */
 #include "lib/base/blob_ahead.h"
 
+#include "lib/base/deadline.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -34,6 +36,7 @@ struct ahead {
 	unsigned n_parts, n_threads;
 	uint64_t total; /* parts of the whole blob */
 	uint64_t tail_at;
+	struct deadline deadline; /* of who opened it */
 
 	pthread_mutex_t lock;
 	pthread_cond_t loaded, wanted;
@@ -83,6 +86,7 @@ static struct part *next_wanted_locked(struct ahead *a)
 static void *fetch_parts(void *arg)
 {
 	struct ahead *a = arg;
+	deadline_enter(a->deadline);
 	pthread_mutex_lock(&a->lock);
 	while (!a->ends) {
 		struct part *p = next_wanted_locked(a);
@@ -190,6 +194,7 @@ struct blob *blob_ahead_new(struct blob *inner, const struct blob_ahead_options 
 	pthread_attr_t attr;
 	a->base = (struct blob){ .ops = &ops, .size = inner->size, .name = xstrdup(inner->name) };
 	a->inner = inner;
+	a->deadline = deadline_get();
 	a->part_bytes = options->part_bytes;
 	a->n_parts = options->parts;
 	a->total = (inner->size + a->part_bytes - 1) / a->part_bytes;

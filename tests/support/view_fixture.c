@@ -49,6 +49,7 @@ void view_fixture_open(struct view_fixture *f)
 	const struct view_options view = { .dir = f->data_dir,
 		.dedup = { f->func, replica_labels, 1 },
 		.cache_max_bytes = f->cache_max_bytes,
+		.read_deadline_ms = f->read_deadline_ms,
 		.threads = 2 };
 	view_fixture_close(f);
 	snprintf(catalogue, sizeof catalogue, "%s/catalogue", f->data_dir);

@@ -16,6 +16,7 @@ struct view_fixture {
 	struct catalogue *catalogue;
 	struct view *view;
 	uint64_t cache_max_bytes;
+	int64_t read_deadline_ms;
 	enum dedup_func func;
 };
 

@@ -596,6 +596,17 @@ TEST(the_file_does_not_grow_with_blocks_that_come_and_go)
 	tear_down(f);
 }
 
+TEST(a_listing_that_breaks_off_is_begun_anew)
+{
+	struct fixture *f = set_up(true);
+	put_plain_block(f, A);
+	put_plain_block(f, B);
+	bucket_fault_set_after(f->b, FAULT_LIST, "", -ECONNRESET, 2);
+	sync_at(f, NOW_MS);
+	check_shown(f, "AB");
+	tear_down(f);
+}
+
 TEST(a_bucket_that_cannot_be_listed_fails_the_sync_and_keeps_what_is_known)
 {
 	struct err e;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dedup/merged_block.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/tsdb/chunk.h"
+#include "store/bucket_faults.h"
+#include "store/bucket_retry.h"
 #include "tests/support/test.h"
 #include "tests/support/view_fixture.h"
 
@@ -185,6 +188,77 @@ TEST(where_every_replica_is_corrupt_there_are_zeros_and_they_are_counted)
 	CHECK_INT(again.zeros, 1);
 	CHECK_INT(metric_value("thanosfs_slots_made_total"), made);
 	merged_series_fini(&s);
+	view_fixture_free(f);
+}
+
+/* Puts a layer of faults over the fixture's bucket; its bucket_fault can't be used any more. */
+static struct bucket *spoil(struct view_fixture *f, const char *plan)
+{
+	struct err e;
+	struct faults_options o = { 0 };
+	CHECK_OK(fault_plan_parse(plan, &o.plan, &e), &e);
+	f->bucket = bucket_faults_new(f->bucket, &o);
+	bucket_faults_enable(f->bucket, false);
+	return f->bucket;
+}
+
+TEST(bytes_that_are_wrong_on_the_way_once_are_fetched_again)
+{
+	struct view_fixture *f = view_fixture_new();
+	write_replica(f, "a", 100, 0, 0);
+	write_replica(f, "b", 100, 0, 0);
+	struct bucket *faults = spoil(f, "seed=2,read.corrupt=0.5");
+	uint64_t corrupt = metric_value("thanosfs_chunks_corrupt_total");
+	unsigned whole = 0, reread = 0;
+	for (int i = 0; i < 40; i++) {
+		view_fixture_sync(f);
+		struct merged_block *b = view_fixture_block(f, 0, 1);
+		merged_block_discard_made(b, 0);
+		merged_block_unref(b);
+		view_fixture_open(f); /* forgets what is in memory */
+		view_fixture_sync(f);
+		uint64_t before = metric_value("thanosfs_chunks_reread_total");
+		bucket_faults_enable(faults, true);
+		struct merged_series s = sync_and_read(f);
+		bucket_faults_enable(faults, false);
+		CHECK(s.incomplete || (of_a(&s) == 100 && s.samples.list.len == 100));
+		whole += !s.incomplete;
+		reread += metric_value("thanosfs_chunks_reread_total") > before;
+		/* What was not whole was not kept. */
+		struct merged_series again = sync_and_read(f);
+		CHECK(!again.incomplete && of_a(&again) == 100);
+		merged_series_fini(&s);
+		merged_series_fini(&again);
+	}
+	CHECK(whole >= 10 && whole < 40 && reread > 5);
+	CHECK_INT(metric_value("thanosfs_chunks_corrupt_total"), corrupt);
+	view_fixture_free(f);
+}
+
+TEST(a_read_of_many_chunks_is_answered_within_its_deadline)
+{
+	struct view_fixture *f = view_fixture_new();
+	write_replica(f, "a", 3000, 0, 0);
+	write_replica(f, "b", 3000, 0, 0);
+	f->read_deadline_ms = 300;
+	struct bucket *faults = spoil(f, "read.stall=1:1m");
+	struct retry_options retry = RETRY_DEFAULTS;
+	f->bucket = bucket_retry_new(faults, &retry);
+	view_fixture_sync(f);
+	struct merged_block *b = view_fixture_block(f, 0, 1);
+	uint64_t size;
+	size_t file = merged_file_number(b, "chunks/000001", &size);
+	auto_buf struct buf bytes = { 0 };
+	struct merged_range range;
+	bucket_faults_enable(faults, true);
+	int64_t begin = clock_monotonic_us();
+	merged_block_read(b, file, 128 << 10, 128 << 10, &bytes, &range);
+	/* One stall that ends with the deadline; a machine that is busy adds to it, but not once a chunk. */
+	CHECK(clock_monotonic_us() - begin >= 300000);
+	CHECK(range.incomplete);
+	CHECK_INT(bucket_faults_count(faults), 1);
+	merged_block_range_done(b, file, &range);
+	merged_block_unref(b);
 	view_fixture_free(f);
 }
 

@@ -206,6 +206,22 @@ TEST(a_source_that_cant_be_read_now_is_left_out_until_the_next_sync)
 	view_fixture_free(f);
 }
 
+TEST(a_source_that_is_published_and_cant_be_read_now_fails_the_sync)
+{
+	struct err e;
+	struct view_fixture *f = with_windows(1);
+	view_fixture_sync(f);
+	ulid_of(f, 0, 1);
+	free(put_block(f, 0, 2)); /* joins the window, which is merged again */
+	bucket_fault_set(f->bucket, FAULT_OPEN, "/index", -ETIMEDOUT, FAULT_ALWAYS);
+	CHECK_INT(view_sync(f->view, VIEW_NOW_MS, &e), -ETIMEDOUT);
+	CHECK_HAS(e.msg, "/index");
+	ulid_of(f, 0, 1);
+	bucket_fault_set(f->bucket, FAULT_OPEN, "", 0, 0);
+	view_fixture_sync(f);
+	view_fixture_free(f);
+}
+
 TEST(a_bucket_that_cant_be_listed_leaves_the_published_set)
 {
 	struct view_fixture *f = with_windows(2);
