@@ -58,7 +58,8 @@ struct http_call {
 	struct blob *body;
 	uint64_t body_at, body_bytes;
 	/* Where an answer's body goes: to `into` (of max_bytes bytes), or, where that is NULL, appended to `out`. Only
-	 * bodies of answers with status 200 to 299 go to `into`; those of others to `out`, cut at 64 KiB. */
+	 * bodies of answers with status 200 to 299 go to `into`; those of others to `out`, cut at 64 KiB. Both NULL: it
+	 * is thrown away, and what lies beyond 64 KiB is not waited for. */
 	void *into;
 	struct buf *out;
 	size_t max_bytes;        /* a longer body ends the call with -EFBIG */
@@ -81,7 +82,7 @@ struct http_call {
 int http_call(struct http_client *c, struct http_call *call, struct err *e);
 void http_call_fini(struct http_call *call);
 
-/* The value of a header of the answer, borrowed; NULL: not there. `name` in lower case. */
+/* The value of a header of the answer, cut to out_bytes with its NUL, in `out`; NULL: not there. `name` in lower case. */
 const char *http_call_header(const struct http_call *call, const char *name, char *out, size_t out_bytes);
 
 /* Percent-encodes for a URL: unreserved characters stay, '/' too where keep_slashes. */
