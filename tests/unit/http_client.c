@@ -49,7 +49,7 @@ static const struct script_route routes[] = {
 		.steps = { SEND("HTTP/1.1 403 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"),
 			PAUSE(500), CLOSE } },
 	{ "*", .steps = { SEND(OK_HEAD "Content-Length: 0\r\n\r\n") } },
-	{ NULL },
+	{ .path = NULL },
 };
 
 struct fixture {
@@ -355,7 +355,7 @@ TEST(each_way_to_answer_badly_has_its_error)
 		{ "/reset", -ECONNRESET },
 		{ "/garbage", -EPROTO },
 		{ "/bad-chunks", -EPROTO },
-		{ "/lies-hugely", -EPROTO },
+		{ "/lies-hugely", -EFBIG },
 		{ "/lies-below-zero", -EPROTO },
 	};
 	struct fixture *f = set_up();
