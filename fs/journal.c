@@ -202,12 +202,13 @@ struct journal_op *journal_now(void)
 	return now;
 }
 
-void journal_note(struct journal_op *op, uint64_t fact, uint64_t fact_2)
+void journal_note(struct journal_op *op, enum journal_finding finding, uint64_t fact, uint64_t fact_2)
 {
 	if (!op || journal_has(op, JOURNAL_NOTED))
 		return;
 	op->fact = fact;
 	op->fact_2 = fact_2;
+	op->finding = finding;
 	atomic_fetch_or_explicit(&op->flags, JOURNAL_NOTED, memory_order_release);
 }
 

@@ -34,6 +34,13 @@ enum journal_flag {
 	JOURNAL_RETURNED = 4, /* the open did not come about, and was counted back */
 };
 
+/* What an operation found before it changed something. */
+enum journal_finding {
+	JOURNAL_ABSENT = 1, /* the name or attribute that it was to make is not there */
+	JOURNAL_PRESENT, /* the one that it was to remove is; `fact` is its node, `fact_2` that of a rename's victim */
+	JOURNAL_SIZE, /* `fact`: how large the file is that it was to truncate */
+};
+
 /*
  * One operation; lies in the shared memory. Functions take NULL for an operation that is not recorded.
  *
@@ -47,9 +54,10 @@ struct journal_op {
 	uint32_t owner; /* the attachment that began it last */
 	uint32_t again; /* it had been begun by another before */
 	int64_t result; /* once done */
-	uint64_t fact;  /* once noted: what the operation wants to remember */
+	uint64_t fact;  /* once noted */
 	uint64_t fact_2;
-	uint64_t reserved;
+	uint32_t finding;
+	uint32_t reserved;
 };
 
 enum journal_verdict { JOURNAL_DO, JOURNAL_ANSWER, JOURNAL_SILENCE };
@@ -76,12 +84,12 @@ enum journal_verdict journal_begin(struct journal *j, uint64_t unique, struct jo
 struct journal_op *journal_now(void);
 
 /* Writes down what the operation found, before it changes it. A second note changes nothing. */
-void journal_note(struct journal_op *op, uint64_t fact, uint64_t fact_2);
+void journal_note(struct journal_op *op, enum journal_finding finding, uint64_t fact, uint64_t fact_2);
 
-/* Whether another process has begun this operation, got as far as its note, and left it. */
-static inline bool journal_is_half_done(const struct journal_op *op)
+/* Whether another process has begun this operation, and may have done all of it since it found this. */
+static inline bool journal_found(const struct journal_op *op, enum journal_finding finding)
 {
-	return op && op->again && (op->flags & JOURNAL_NOTED);
+	return op && op->again && (op->flags & JOURNAL_NOTED) && op->finding == finding;
 }
 
 static inline bool journal_has(const struct journal_op *op, enum journal_flag flag)

@@ -182,7 +182,7 @@ static int open_state(struct fs *fs, struct err *e)
 	auto_free char *known = xasprintf("%s/known-blocks", o->state_dir);
 	int r = file_mkdirs(o->state_dir, 0755, e);
 	if (r == 0)
-		r = upper_open(o->upper_dir, fs->opens, &fs->upper, e);
+		r = upper_open(o->upper_dir, fs->opens, fs->keeper, &fs->upper, e);
 	if (r == 0)
 		r = whiteouts_open(whiteouts, &fs->whiteouts, e);
 	if (r == 0)

@@ -129,7 +129,7 @@ static int entry_made(
 /* What was to go is not there, and it was this operation that saw it last: it has gone by that. */
 static int unless_gone_before(const struct change *c, int r)
 {
-	return r == -ENOENT && journal_is_half_done(c->op) ? 0 : r;
+	return r == -ENOENT && journal_found(c->op, JOURNAL_PRESENT) ? 0 : r;
 }
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)

@@ -10,6 +10,7 @@
 #include "fs/block_set.h"
 #include "fs/cookie.h"
 #include "fs/invalidate.h"
+#include "fs/journal.h"
 #include "fs/upper.h"
 #include "fs/whiteout.h"
 #include "lib/base/log.h"
@@ -210,7 +211,9 @@ int tree_block_rmdir(struct fs *fs, struct merged_block *b)
 		return r;
 	if (!is_empty(fs, b, &files, false))
 		return -ENOTEMPTY;
-	return whiteouts_set_gone(fs->whiteouts, merged_block_ulid(b));
+	const struct ulid *u = merged_block_ulid(b);
+	journal_note(journal_now(), JOURNAL_PRESENT, node_block(node_block_hash(u), NODE_PLACE_DIR), 0);
+	return whiteouts_set_gone(fs->whiteouts, u);
 }
 
 static int remove_name(struct fs *fs, uint64_t dir, const char *name, bool is_dir)
@@ -226,6 +229,7 @@ static int remove_name(struct fs *fs, uint64_t dir, const char *name, bool is_di
 		return is_dir ? -ENOTDIR : -EISDIR;
 	if (is_dir && !is_empty(fs, b, &files, true))
 		return -ENOTEMPTY;
+	journal_note(journal_now(), JOURNAL_PRESENT, node_block(node_block_hash_of(dir), (unsigned)place), 0);
 	return whiteouts_remove_place(fs->whiteouts, merged_block_ulid(b), (unsigned)place);
 }
 

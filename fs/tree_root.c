@@ -6,6 +6,7 @@
  */
 #include "fs/block_set.h"
 #include "fs/cookie.h"
+#include "fs/journal.h"
 #include "fs/upper.h"
 #include "fs/whiteout.h"
 
@@ -154,6 +155,13 @@ static int link_to(struct fs *fs, uint64_t id, uint64_t dir, const char *name, s
 	return is_hidden(fs, name) ? -EEXIST : upper_link(fs, id, dir, name, out);
 }
 
+/* Whether an earlier process has begun to remove or rename a block for the same request. If it doesn't show now, that is done. */
+static bool is_block_left_over(void)
+{
+	const struct journal_op *op = journal_now();
+	return journal_found(op, JOURNAL_PRESENT) && node_kind(op->fact) == NODE_BLOCK;
+}
+
 static int remove_name(struct fs *fs, uint64_t dir, const char *name, bool is_dir)
 {
 	if (is_control(name))
@@ -161,6 +169,8 @@ static int remove_name(struct fs *fs, uint64_t dir, const char *name, bool is_di
 	auto_of(merged_block) struct merged_block *b = find_block(fs, name);
 	if (b)
 		return is_dir ? tree_block_rmdir(fs, b) : -EISDIR;
+	if (is_block_left_over())
+		return 0;
 	return upper_remove(fs, dir, name, is_dir);
 }
 
@@ -182,6 +192,7 @@ static int rename_block(struct fs *fs, struct merged_block *b, const char *name,
 		upper_forget(fs->upper, there.ino, 1);
 		return (flags & RENAME_NOREPLACE) ? -EEXIST : -ENOTEMPTY;
 	}
+	journal_note(journal_now(), JOURNAL_PRESENT, node_block(node_block_hash(&u), NODE_PLACE_DIR), 0);
 	return whiteouts_set_pending(fs->whiteouts, &u);
 }
 
@@ -197,6 +208,8 @@ static int rename_name(
 		auto_of(merged_block) struct merged_block *b = find_block(fs, name);
 		if (b)
 			return rename_block(fs, b, name, new_dir, new_name, flags);
+		if (is_block_left_over())
+			return 0;
 	}
 	if (new_dir == NODE_ROOT && is_hidden(fs, new_name)) {
 		if (flags & RENAME_EXCHANGE)

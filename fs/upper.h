@@ -4,7 +4,8 @@
  * are known by ids that derive from the backing inodes; a table says under which names each stands, and keeps
  * a bounded number of descriptors. Table and descriptors are caches: an id that the table lacks is found by
  * walking the directory, a descriptor is opened again by name. The one exception is a file that was removed
- * while somebody uses it: its descriptor is all there is of it, and stays until the kernel forgets the node.
+ * while somebody uses it: its descriptor is all there is of it, and stays until the kernel forgets the node. As
+ * long as the file is open a copy is with the keeper, for the process that comes after this one.
  *
  *	upper_node.c  the table and the descriptors
  *	upper_dir.c   operations on names
@@ -27,6 +28,7 @@ struct upper_link {
  *	pins > 0	somebody works with it: neither the node nor its descriptors go
  *	lookups > 0	the kernel knows it, as far as this process can tell
  *	links empty	removed; path_fd is held then
+ *	leaving > 0	its last name is on its way out: who opens it now sees to it that a descriptor is kept
  */
 struct upper_node {
 	uint64_t id, generation;
@@ -34,6 +36,7 @@ struct upper_node {
 	struct upper_node *prev, *next; /* least recently used: nodes with descriptors and no pins */
 	unsigned pins;
 	uint64_t lookups;
+	_Atomic unsigned leaving;
 	dev_t dev;
 	ino_t ino;
 	_Atomic mode_t mode; /* as last seen; the type never changes */
@@ -47,9 +50,12 @@ struct upper_node {
 struct upper {
 	int root_fd;
 	bool is_root;             /* this process may act for others */
-	struct open_count *opens; /* borrowed */
+	struct open_count *opens; /* borrowed, as the next */
+	struct fd_keeper *keeper; /* NULL: none */
 
 	pthread_mutex_t lock;
+	pthread_cond_t walked;
+	uint64_t walks_begun, walks_ended; /* one at a time */
 	struct upper_node **buckets;
 	size_t n_nodes, mask;
 	struct upper_node used; /* head of the list */
@@ -57,7 +63,8 @@ struct upper {
 	unsigned max_idle_fds;
 };
 
-int upper_open(const char *dir, struct open_count *opens, struct upper **out, struct err *e);
+int upper_open(const char *dir, struct open_count *opens, struct fd_keeper *keeper, struct upper **out,
+	struct err *e);
 void upper_close(struct upper *u); /* NULL is fine */
 
 /* The node with a pin, found by walking the directory if need be; NULL: there is none. */
@@ -72,6 +79,17 @@ int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsig
 	struct upper_node **node);
 
 void upper_forget(struct upper *u, uint64_t id, uint64_t n);
+
+/*
+ * Around the removal of a name of a pinned node with its path_fd open. If it is the last name, a descriptor of what
+ * is open by now is kept before this returns, and of what is opened from now on by upper_keep_opened; so that there
+ * is one at any moment in which the file is open and has no name.
+ */
+void upper_leave_begin(struct upper *u, struct upper_node *n);
+void upper_leave_end(struct upper_node *n);
+
+/* After a pinned node was counted as open, and before that is answered. */
+void upper_keep_opened(struct upper *u, struct upper_node *n);
 
 /* Descriptors of a pinned node, borrowed as long as the pin is; or -errno. */
 int upper_path_fd(struct upper *u, struct upper_node *n);
@@ -126,6 +144,7 @@ int upper_getattr(struct fs *fs, uint64_t id, struct stat *out, double *timeout)
 int upper_setattr(struct fs *fs, uint64_t id, const struct stat *to, int which);
 int upper_readlink(struct fs *fs, uint64_t id, char *out, size_t n);
 int upper_open_file(struct fs *fs, uint64_t id, struct fuse_file_info *fi);
+int upper_truncate_once(int fd);
 int upper_read(struct fs *fs, uint64_t id, size_t n, uint64_t at, struct fs_range *out);
 int upper_write(struct fs *fs, uint64_t id, const void *p, size_t n, uint64_t at, int flags,
 	const struct fs_caller *caller);

@@ -7,6 +7,7 @@
 #include "fs/upper.h"
 
 #include "fs/cookie.h"
+#include "fs/journal.h"
 #include "fs/name_list.h"
 #include "fs/open_count.h"
 
@@ -28,6 +29,30 @@ static void fill_entry(const struct upper_node *n, struct fuse_entry_param *out)
 	out->ino = n->id;
 	out->generation = n->generation;
 	out->entry_timeout = out->attr_timeout = FS_A_MOMENT_S;
+}
+
+/*
+ * Before a name is made: notes that it is not there. If an earlier process has noted that, what is there now is what it made
+ * for the same request; the kernel has the directory locked until that is answered.
+ */
+static int note_absent(int dir_fd, const char *name)
+{
+	struct journal_op *op = journal_now();
+	struct stat st;
+	if (!op || journal_found(op, JOURNAL_ABSENT))
+		return 0;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	if (errno != ENOENT)
+		return -errno;
+	journal_note(op, JOURNAL_ABSENT, 0, 0);
+	return 0;
+}
+
+/* Whether a name that is there after all is this operation's own. */
+static bool is_ours(int r)
+{
+	return r == -EEXIST && journal_found(journal_now(), JOURNAL_ABSENT);
 }
 
 static int enter(struct upper *u, struct upper_node *dir, const char *name, struct fuse_entry_param *out)
@@ -77,15 +102,17 @@ int upper_make(struct fs *fs, uint64_t dir, const char *name, const struct fs_ne
 	auto_upper_use struct upper_use d = upper_use(fs->upper, dir);
 	if (d.fd < 0)
 		return d.fd;
-	int r;
+	int r = note_absent(d.fd, name);
+	if (r < 0)
+		return r;
 	if (S_ISDIR(new->mode))
 		r = mkdirat(d.fd, name, new->mode & 07777);
 	else if (S_ISLNK(new->mode))
 		r = symlinkat(new->target, d.fd, name);
 	else
 		r = mknodat(d.fd, name, new->mode, new->rdev);
-	if (r < 0)
-		return -errno;
+	if (r < 0 && !is_ours(r = -errno))
+		return r;
 	r = adopt(fs->upper, d.fd, name, new->mode, caller);
 	if (r == 0)
 		r = enter(fs->upper, d.node, name, out);
@@ -102,22 +129,29 @@ int upper_create(struct fs *fs, uint64_t dir, const char *name, mode_t mode, int
 	auto_upper_use struct upper_use d = upper_use(fs->upper, dir);
 	if (d.fd < 0)
 		return d.fd;
-	int fd = openat(d.fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 07777);
-	bool is_new = fd >= 0;
-	if (!is_new && (errno != EEXIST || (flags & O_EXCL)))
-		return -errno;
-	int r = is_new ? adopt(fs->upper, d.fd, name, mode, caller) : 0;
+	int r = note_absent(d.fd, name), fd = -1;
+	bool is_new = r == 0;
+	if (is_new) {
+		fd = openat(d.fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 07777);
+		r = fd < 0 ? -errno : 0;
+		is_new = fd >= 0 || is_ours(r);
+	}
+	if (!is_new && (r != -EEXIST || (flags & O_EXCL)))
+		return r;
+	r = is_new ? adopt(fs->upper, d.fd, name, mode, caller) : 0;
 	struct upper_node *n = NULL;
 	if (r == 0)
 		r = upper_enter(fs->upper, d.node, name, 1, &out->attr, &n);
-	if (r == 0 && is_new) {
+	if (r == 0 && is_new && fd >= 0) {
 		upper_give_write_fd(fs->upper, n, fd);
 		fd = -1;
+	} else if (r == 0 && is_new) {
+		/* Made by an earlier process: it is opened when it is used. */
 	} else if (r == 0 && !S_ISREG(n->mode)) {
 		r = S_ISLNK(n->mode) ? -ELOOP : S_ISDIR(n->mode) ? -EISDIR : -EEXIST;
 	} else if (r == 0 && (flags & O_TRUNC)) {
 		int write_fd = upper_write_fd(fs->upper, n);
-		r = write_fd < 0 ? write_fd : ftruncate(write_fd, 0) < 0 ? -errno : 0;
+		r = write_fd < 0 ? write_fd : upper_truncate_once(write_fd);
 		out->attr.st_size = 0;
 	}
 	if (r == 0)
@@ -145,12 +179,28 @@ int upper_remove(struct fs *fs, uint64_t dir, const char *name, bool is_dir)
 	if (r < 0)
 		return r;
 	r = upper_path_fd(u, n);
-	if (r >= 0)
+	if (r >= 0) {
+		journal_note(journal_now(), JOURNAL_PRESENT, n->id, 0);
+		upper_leave_begin(u, n);
 		r = unlinkat(d.fd, name, is_dir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
-	if (r == 0)
-		upper_remove_link(u, n, dir, name);
+		if (r == 0)
+			upper_remove_link(u, n, dir, name);
+		upper_leave_end(n);
+	}
 	upper_put(u, n);
 	return r;
+}
+
+/* What the names stand for, told to the table after the rename. */
+static void renamed(struct upper *u, struct upper_node *n, uint64_t dir, const char *name,
+	struct upper_node *victim, uint64_t new_dir, const char *new_name, bool is_exchange)
+{
+	upper_remove_link(u, n, dir, name);
+	upper_add_link(u, n, new_dir, new_name);
+	if (victim)
+		upper_remove_link(u, victim, new_dir, new_name);
+	if (victim && is_exchange)
+		upper_add_link(u, victim, dir, name);
 }
 
 int upper_rename(
@@ -166,6 +216,8 @@ int upper_rename(
 	if (d.fd < 0 || new_d.fd < 0)
 		return d.fd < 0 ? d.fd : new_d.fd;
 
+	struct journal_op *op = journal_now();
+	bool is_exchange = flags & RENAME_EXCHANGE;
 	struct upper_node *n, *victim = NULL;
 	int r = upper_enter(u, d.node, name, 0, NULL, &n);
 	if (r < 0)
@@ -177,20 +229,24 @@ int upper_rename(
 		r = upper_path_fd(u, victim);
 	else if (r == -ENOENT)
 		r = 0;
-	if (r >= 0)
+	/* An exchange that is done leaves both names there, each with what the other had. */
+	bool is_done = is_exchange && victim && n != victim && journal_found(op, JOURNAL_PRESENT) &&
+		       op->fact == victim->id && op->fact_2 == n->id;
+	if (r >= 0 && !is_done) {
+		bool leaves = victim && victim != n && !is_exchange;
+		journal_note(op, JOURNAL_PRESENT, n->id, victim ? victim->id : 0);
+		if (leaves)
+			upper_leave_begin(u, victim);
 		r = renameat2(d.fd, name, new_d.fd, new_name, flags) < 0 ? -errno : 0;
-	/* Two names of one inode: rename(2) does nothing, and both stay. */
-	if (r == 0 && n != victim) {
-		upper_remove_link(u, n, dir, name);
-		upper_add_link(u, n, new_dir, new_name);
-		if (victim)
-			upper_remove_link(u, victim, new_dir, new_name);
-		if (victim && (flags & RENAME_EXCHANGE))
-			upper_add_link(u, victim, dir, name);
+		/* Two names of one inode: rename(2) does nothing, and both stay. */
+		if (r == 0 && n != victim)
+			renamed(u, n, dir, name, victim, new_dir, new_name, is_exchange);
+		if (leaves)
+			upper_leave_end(victim);
 	}
 	upper_put(u, n);
 	upper_put(u, victim);
-	return r;
+	return MIN_OF(r, 0);
 }
 
 /* By descriptor where the process may, else through the name that /proc has for it. */
@@ -213,14 +269,16 @@ int upper_link(struct fs *fs, uint64_t id, uint64_t dir, const char *name, struc
 	auto_upper_use struct upper_use d = upper_use(u, dir);
 	if (d.fd < 0)
 		return d.fd;
-	int r;
+	int r = note_absent(d.fd, name);
+	if (r < 0)
+		return r;
 	if (node_kind(id) == NODE_BLOCK) {
 		r = upper_link_copy(fs, id, d.fd, name);
 	} else {
 		auto_upper_use struct upper_use f = upper_use(u, id);
 		r = f.fd < 0 ? f.fd : upper_link_fd(f.fd, d.fd, name);
 	}
-	return r < 0 ? r : enter(u, d.node, name, out);
+	return r < 0 && !is_ours(r) ? r : enter(u, d.node, name, out);
 }
 
 static int read_names(struct upper_use *d, uint64_t dir, struct name_list **out)

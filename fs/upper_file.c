@@ -5,6 +5,8 @@
  */
 #include "fs/upper.h"
 
+#include "fs/journal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -84,19 +86,38 @@ int upper_readlink(struct fs *fs, uint64_t id, char *out, size_t n)
 	return r < 0 ? (errno == ENOENT ? -EINVAL : -errno) : (int)r;
 }
 
+/*
+ * Once for an open: nobody has the file locked meanwhile, and what others have written since the first time must not go. If
+ * the file has become smaller than it was found, or was found empty, that was the first time; that others have made it
+ * smaller in the same moment is the same to them as if they had come first.
+ */
+int upper_truncate_once(int fd)
+{
+	struct journal_op *op = journal_now();
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (journal_found(op, JOURNAL_SIZE) && (!op->fact || (uint64_t)st.st_size < op->fact))
+		return 0;
+	journal_note(op, JOURNAL_SIZE, (uint64_t)st.st_size, 0);
+	return ftruncate(fd, 0) < 0 ? -errno : 0;
+}
+
 int upper_open_file(struct fs *fs, uint64_t id, struct fuse_file_info *fi)
 {
 	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
 	if (f.fd < 0)
 		return f.fd;
+	upper_keep_opened(fs->upper, f.node);
 	if (S_ISDIR(f.node->mode))
 		return 0;
 	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC);
 	int fd = writes ? upper_write_fd(fs->upper, f.node) : upper_read_fd(fs->upper, f.node);
 	if (fd < 0)
 		return fd;
-	if ((fi->flags & O_TRUNC) && ftruncate(fd, 0) < 0)
-		return -errno;
+	int r = (fi->flags & O_TRUNC) ? upper_truncate_once(fd) : 0;
+	if (r < 0)
+		return r;
 	/* All changes pass through this kernel, so what it has cached is right. */
 	fi->keep_cache = 1;
 	return 0;
@@ -176,6 +197,9 @@ int upper_sync(struct fs *fs, uint64_t id, bool data_only)
 
 int upper_fallocate(struct fs *fs, uint64_t id, int mode, uint64_t at, uint64_t n)
 {
+	/* The others shift what is behind, and would do so twice if they were done twice. */
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
 	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
 	int fd = f.fd < 0 ? f.fd : upper_write_fd(fs->upper, f.node);
 	if (fd < 0)
@@ -254,7 +278,15 @@ int upper_setxattr(struct fs *fs, uint64_t id, const char *name, const void *val
 	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
 	if (f.fd < 0)
 		return f.fd;
-	return setxattr(upper_proc_path(f.fd).s, name, value, n, flags) < 0 ? -errno : 0;
+	struct upper_proc_path path = upper_proc_path(f.fd);
+	if (flags & XATTR_CREATE) {
+		struct journal_op *op = journal_now();
+		if (journal_found(op, JOURNAL_ABSENT))
+			flags &= ~XATTR_CREATE; /* it was not there, so it is this operation's */
+		else if (getxattr(path.s, name, NULL, 0) < 0 && errno == ENODATA)
+			journal_note(op, JOURNAL_ABSENT, 0, 0);
+	}
+	return setxattr(path.s, name, value, n, flags) < 0 ? -errno : 0;
 }
 
 int upper_removexattr(struct fs *fs, uint64_t id, const char *name)
@@ -262,5 +294,12 @@ int upper_removexattr(struct fs *fs, uint64_t id, const char *name)
 	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
 	if (f.fd < 0)
 		return f.fd;
-	return removexattr(upper_proc_path(f.fd).s, name) < 0 ? -errno : 0;
+	struct upper_proc_path path = upper_proc_path(f.fd);
+	struct journal_op *op = journal_now();
+	bool may_be_gone = journal_found(op, JOURNAL_PRESENT);
+	if (getxattr(path.s, name, NULL, 0) >= 0)
+		journal_note(op, JOURNAL_PRESENT, 0, 0);
+	if (removexattr(path.s, name) == 0 || (errno == ENODATA && may_be_gone))
+		return 0;
+	return -errno;
 }

@@ -7,8 +7,10 @@
  */
 #include "fs/upper.h"
 
+#include "fs/fd_keeper.h"
 #include "fs/open_count.h"
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -301,6 +303,35 @@ static void walk(struct upper *u, struct upper_node *dir, unsigned depth)
 	closedir(d);
 }
 
+/*
+ * Walks, unless a walk that began after this call has ended meanwhile: one finds for all who wait what all of them look for.
+ * A walk itself needs only what is in the table.
+ */
+static _Thread_local bool is_walking;
+
+static void walk_once(struct upper *u, struct upper_node *root)
+{
+	if (is_walking)
+		return;
+	pthread_mutex_lock(&u->lock);
+	uint64_t want = u->walks_begun + 1;
+	while (u->walks_ended < want) {
+		if (u->walks_begun > u->walks_ended) {
+			pthread_cond_wait(&u->walked, &u->lock);
+			continue;
+		}
+		u->walks_begun++;
+		pthread_mutex_unlock(&u->lock);
+		is_walking = true;
+		walk(u, root, 0);
+		is_walking = false;
+		pthread_mutex_lock(&u->lock);
+		u->walks_ended++;
+		pthread_cond_broadcast(&u->walked);
+	}
+	pthread_mutex_unlock(&u->lock);
+}
+
 static struct upper_node *find(struct upper *u, uint64_t id)
 {
 	pthread_mutex_lock(&u->lock);
@@ -311,16 +342,86 @@ static struct upper_node *find(struct upper *u, uint64_t id)
 	return n;
 }
 
+/* A file that has lost its names to an earlier process: the keeper has its descriptor. */
+static struct upper_node *find_kept(struct upper *u, uint64_t id)
+{
+	if (!u->keeper || !open_count_is_kept(u->opens, id))
+		return NULL;
+	int fd = u->keeper->fetch(u->keeper, id), spare = fd;
+	struct stat st;
+	if (fd < 0)
+		return NULL;
+	uint64_t generation;
+	if (fstatat(fd, "", &st, AT_EMPTY_PATH) < 0 || identify(fd, "", &st, &generation) != id) {
+		close(fd);
+		return NULL;
+	}
+	pthread_mutex_lock(&u->lock);
+	struct upper_node *n = find_locked(u, id);
+	if (!n)
+		n = add_locked(u, id, generation, &st);
+	pin_locked(u, n);
+	if (n->path_fd < 0) {
+		n->path_fd = fd;
+		spare = -1;
+	}
+	pthread_mutex_unlock(&u->lock);
+	if (spare >= 0)
+		close(spare);
+	return n;
+}
+
 struct upper_node *upper_get(struct upper *u, uint64_t id)
 {
 	struct upper_node *n = find(u, id);
+	if (!n && node_kind(id) == NODE_UPPER)
+		n = find_kept(u, id);
 	if (!n && node_kind(id) == NODE_UPPER) {
 		struct upper_node *root = find(u, NODE_ROOT);
-		walk(u, root, 0);
+		walk_once(u, root);
 		upper_put(u, root);
 		n = find(u, id);
 	}
 	return n;
+}
+
+static void keep(struct upper *u, struct upper_node *n)
+{
+	if (!u->keeper || !open_count_set_kept(u->opens, n->id))
+		return;
+	int fd = upper_path_fd(u, n);
+	int r = fd < 0 ? fd : u->keeper->keep(u->keeper, n->id, fd);
+	if (r < 0)
+		log_warn("descriptor of a removed file not kept", KV_U64("inode", n->ino),
+			KV("err", strerror(-r)));
+}
+
+/* Of the two who meet here, the one that looks second sees the other. */
+void upper_leave_begin(struct upper *u, struct upper_node *n)
+{
+	struct stat st;
+	unsigned leaving = atomic_fetch_add(&n->leaving, 1) + 1;
+	if (!open_count_get(u->opens, n->id))
+		return;
+	if (S_ISDIR(n->mode) || fstat(n->path_fd, &st) < 0 || st.st_nlink <= leaving)
+		keep(u, n);
+}
+
+void upper_leave_end(struct upper_node *n)
+{
+	atomic_fetch_sub(&n->leaving, 1);
+}
+
+void upper_keep_opened(struct upper *u, struct upper_node *n)
+{
+	if (n->id == NODE_ROOT)
+		return;
+	bool is_leaving = atomic_load(&n->leaving) > 0;
+	pthread_mutex_lock(&u->lock);
+	is_leaving |= !n->links.len;
+	pthread_mutex_unlock(&u->lock);
+	if (is_leaving)
+		keep(u, n);
 }
 
 /* Opens one of the node's names; -ENOENT where none of them leads to it. */
@@ -480,7 +581,8 @@ struct upper_use upper_use(struct upper *u, uint64_t id)
 	return use;
 }
 
-int upper_open(const char *dir, struct open_count *opens, struct upper **out, struct err *e)
+int upper_open(const char *dir, struct open_count *opens, struct fd_keeper *keeper, struct upper **out,
+	struct err *e)
 {
 	int r = file_mkdirs(dir, 0755, e);
 	if (r < 0)
@@ -497,7 +599,9 @@ int upper_open(const char *dir, struct open_count *opens, struct upper **out, st
 	u->root_fd = fd;
 	u->is_root = geteuid() == 0;
 	u->opens = opens;
+	u->keeper = keeper;
 	pthread_mutex_init(&u->lock, NULL);
+	pthread_cond_init(&u->walked, NULL);
 	u->buckets = xcalloc(TABLE_MIN, sizeof *u->buckets);
 	u->mask = TABLE_MIN - 1;
 	u->used.prev = u->used.next = &u->used;
@@ -523,6 +627,7 @@ void upper_close(struct upper *u)
 		}
 	}
 	free(u->buckets);
+	pthread_cond_destroy(&u->walked);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }

@@ -22,7 +22,7 @@ static void restart(void)
 	open_count_free(fs.opens);
 	name_cache_free(fs.listings);
 	fs = (struct fs){ .opens = open_count_new(NULL), .listings = name_cache_new() };
-	CHECK_OK(upper_open(test_dir(), fs.opens, &fs.upper, &e), &e);
+	CHECK_OK(upper_open(test_dir(), fs.opens, fs.keeper, &fs.upper, &e), &e);
 }
 
 static uint64_t make_dir(uint64_t dir, const char *name)
