@@ -179,8 +179,8 @@ static void say_cause(const struct s3_answer *a, int error, char *out, size_t by
 	if (error == ENODEV)
 		snprintf(out, bytes, "bucket %s does not exist", a->bucket);
 	else if (*a->error.code)
-		snprintf(
-			out, bytes, "%s%s%s", a->error.code, *a->error.message ? ": " : "", a->error.message);
+		snprintf(out, bytes, "%.60s%s%.200s", a->error.code, *a->error.message ? ": " : "",
+			a->error.message);
 	else if (error == ENOENT)
 		snprintf(out, bytes, "there is no such object");
 	else
