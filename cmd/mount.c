@@ -1,164 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * thanosfs mount: bucket, catalogue and view are built from the flags, synced once, mounted, and synced again and
- * again until a signal or an unmount ends it.
+ * thanosfs mount: a supervisor that holds the mount, and a worker that serves it: the same program with the same arguments. With
+ * --no-supervisor one process is both.
  */
-#include "fs/mount.h"
 #include "cmd/background.h"
 #include "cmd/command.h"
 #include "cmd/mount_flags.h"
-#include "dedup/view.h"
-#include "lib/base/clock.h"
-#include "lib/base/complaint.h"
-#include "lib/base/deadline.h"
+#include "cmd/mount_worker.h"
+#include "fs/supervisor.h"
+#include "fs/worker.h"
 #include "lib/base/file.h"
-#include "lib/base/metrics.h"
-#include "lib/base/notify.h"
-#include "lib/net/http_server.h"
-#include "store/catalogue.h"
-#include "store/config.h"
-#include "store/relabel.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATUS_FAILED     1
-#define STATUS_USAGE      2
-#define RELABEL_MAX_BYTES (1u << 20)
-#define NEWS_CHECK_MS     5000 /* how often to look whether slots are to be laid out anew */
-#define NEWS_SETTLE_MS    60000
-#define EXTEND_START_US   60000000 /* the service manager waits this much longer, told anew every so often */
-#define EXTEND_EVERY_MS   20000
-#define START_RETRY_MS    2000
-#define SYNC_DEADLINE_MS  60000 /* nobody waits for a sync, unlike for a read */
+#define STATUS_FAILED      1
+#define STATUS_USAGE       2
+#define DIRECTORY_VARIABLE "THANOSFS_DIRECTORY" /* where a worker's relative paths begin */
 
-/* Everything a running mount has. */
-struct mount {
+struct command_line {
 	struct mount_flags flags;
 	char *mountpoint; /* absolute */
-	struct objstore_config *config;
-	struct relabel_configs *selector;
-	struct bucket *bucket;
-	struct catalogue *catalogue;
-	struct view *view;
-	struct fs *fs;
-	struct http_server *http;
 	int lock_fd;
-	atomic_bool stopping; /* ends pauses of the bucket's retries */
-	atomic_bool ready;
-
-	pthread_t syncer, signals;
-	bool has_syncer, has_signals;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	/* under lock */
-	bool is_ending;
+	int ready_fd;
+	int argc;
+	char **argv;
 };
 
-static void init(struct mount *m)
+static void fini(struct command_line *c)
 {
-	pthread_condattr_t attr;
-	*m = (struct mount){ .lock_fd = -1 };
-	pthread_mutex_init(&m->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&m->changed, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-static void fini(struct mount *m)
-{
-	http_server_close(m->http);
-	fs_mount_free(m->fs);
-	view_close(m->view);
-	catalogue_close(m->catalogue);
-	bucket_free(m->bucket);
-	relabel_free(m->selector);
-	objstore_config_free(m->config);
-	mount_flags_fini(&m->flags);
-	free(m->mountpoint);
-	if (m->lock_fd >= 0)
-		close(m->lock_fd);
-	pthread_cond_destroy(&m->changed);
-	pthread_mutex_destroy(&m->lock);
-}
-
-/* Waits; true: it is time to end. */
-static bool pause_ms(struct mount *m, int64_t ms)
-{
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	pthread_mutex_lock(&m->lock);
-	while (!m->is_ending && pthread_cond_timedwait(&m->changed, &m->lock, &until) != ETIMEDOUT)
-		;
-	bool ending = m->is_ending;
-	pthread_mutex_unlock(&m->lock);
-	return ending;
-}
-
-static void end(struct mount *m)
-{
-	atomic_store(&m->stopping, true);
-	pthread_mutex_lock(&m->lock);
-	m->is_ending = true;
-	pthread_cond_broadcast(&m->changed);
-	pthread_mutex_unlock(&m->lock);
-}
-
-/* Prometheus keeps every file of every block open, and so must we. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-	static const rlim_t wanted = 1 << 20;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	struct rlimit more = { .rlim_cur = wanted, .rlim_max = MAX_OF(wanted, limit.rlim_max) };
-	if (setrlimit(RLIMIT_NOFILE, &more) < 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	mount_flags_fini(&c->flags);
+	free(c->mountpoint);
+	if (c->lock_fd >= 0)
+		close(c->lock_fd);
 }
 
 /* The data directory belongs to one mount. */
-static int lock_data_dir(struct mount *m, struct err *e)
+static int lock_data_dir(struct command_line *c, struct err *e)
 {
-	auto_free char *path = xasprintf("%s/lock", m->flags.data_dir);
-	m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (m->lock_fd < 0)
+	auto_free char *path = xasprintf("%s/lock", c->flags.data_dir);
+	c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (c->lock_fd < 0)
 		return err_errno(e, -errno, "opening %s", path);
-	if (flock(m->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(e, -EBUSY, "data directory %s is in use by another mount", m->flags.data_dir);
+	if (flock(c->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(e, -EBUSY, "data directory %s is in use by another mount", c->flags.data_dir);
 	return 0;
 }
 
-static int load_selector(struct mount *m, struct err *e)
-{
-	const struct mount_flags *f = &m->flags;
-	if (f->selector_config)
-		return relabel_parse("--selector.relabel-config", f->selector_config,
-			strlen(f->selector_config), &m->selector, e);
-	if (!f->selector_config_file)
-		return 0;
-	auto_buf struct buf text = { 0 };
-	int r = file_read(f->selector_config_file, RELABEL_MAX_BYTES, &text, e);
-	return r < 0 ? r : relabel_parse(f->selector_config_file, buf_str(&text), text.len, &m->selector, e);
-}
-
 /* Whether an absolute path is `dir` or lies below it. */
-static bool is_below(const char *path, const char *dir)
+bool mount_path_is_below(const char *path, const char *dir)
 {
 	size_t n = strlen(dir);
 	return !strncmp(path, dir, n) && (path[n] == 0 || path[n] == '/');
@@ -168,163 +65,25 @@ static bool is_below(const char *path, const char *dir)
  * Paths that still mean the same from another directory. What lies below the mount point would be hidden by the mount, and
  * reading it through the mount would wait for itself.
  */
-static int resolve_paths(struct mount *m, struct err *e)
+static int resolve_paths(struct command_line *c, struct err *e)
 {
 	struct stat st;
-	m->mountpoint = realpath(m->flags.mountpoint, NULL);
-	if (!m->mountpoint || stat(m->mountpoint, &st) < 0)
-		return err_errno(e, -errno, "mount point %s", m->flags.mountpoint);
+	c->mountpoint = realpath(c->flags.mountpoint, NULL);
+	if (!c->mountpoint || stat(c->mountpoint, &st) < 0)
+		return err_errno(e, -errno, "mount point %s", c->flags.mountpoint);
 	if (!S_ISDIR(st.st_mode))
-		return err_set(e, -ENOTDIR, "mount point %s is not a directory", m->flags.mountpoint);
-	int r = file_mkdirs(m->flags.data_dir, 0755, e);
+		return err_set(e, -ENOTDIR, "mount point %s is not a directory", c->flags.mountpoint);
+	int r = file_mkdirs(c->flags.data_dir, 0755, e);
 	if (r < 0)
 		return r;
-	char *data = realpath(m->flags.data_dir, NULL);
+	char *data = realpath(c->flags.data_dir, NULL);
 	if (!data)
-		return err_errno(e, -errno, "data directory %s", m->flags.data_dir);
-	free(m->flags.data_dir);
-	m->flags.data_dir = data;
-	if (is_below(data, m->mountpoint))
+		return err_errno(e, -errno, "data directory %s", c->flags.data_dir);
+	free(c->flags.data_dir);
+	c->flags.data_dir = data;
+	if (mount_path_is_below(data, c->mountpoint))
 		return err_set(e, -EINVAL, "data directory %s lies below the mount point", data);
 	return 0;
-}
-
-static int check_bucket_path(const struct mount *m, struct err *e)
-{
-	auto_free char *path = realpath(m->config->filesystem.directory, NULL);
-	if (path && is_below(path, m->mountpoint))
-		return err_set(e, -EINVAL, "the bucket's directory %s lies below the mount point", path);
-	return 0;
-}
-
-static int build(struct mount *m, struct err *e)
-{
-	const struct mount_flags *f = &m->flags;
-	struct objstore_layers layers = { .retry = RETRY_DEFAULTS };
-	struct faults_options faults = { .plan = f->faults, .stop = &m->stopping };
-	int64_t now = clock_unix_ms();
-	layers.retry.deadline_ms = f->read_deadline_ms;
-	layers.retry.stop = &m->stopping;
-	if (f->debug_faults)
-		layers.faults = &faults;
-	int r = f->objstore_config ? objstore_config_parse("--objstore.config", f->objstore_config,
-					     strlen(f->objstore_config), &m->config, e)
-				   : objstore_config_load(f->objstore_config_file, &m->config, e);
-	if (r < 0 || (r = check_bucket_path(m, e)) < 0 || (r = load_selector(m, e)) < 0 ||
-		(r = lock_data_dir(m, e)) < 0 ||
-		(r = objstore_bucket_new(m->config, &layers, &m->bucket, e)) < 0)
-		return r;
-	struct catalogue_options options = {
-		.min_time_ms = time_or_duration_at(&f->min_time, now),
-		.max_time_ms = time_or_duration_at(&f->max_time, now),
-		.selector = m->selector,
-		.replica_labels = (const char *const *)f->replica_labels.data,
-		.n_replica_labels = f->replica_labels.len,
-		.ignore_deletion_marks_delay_ms = f->ignore_deletion_marks_delay_ms,
-		.consistency_delay_ms = f->consistency_delay_ms,
-	};
-	auto_free char *catalogue_dir = xasprintf("%s/catalogue", f->data_dir);
-	r = catalogue_open(catalogue_dir, m->bucket, &options, &m->catalogue, e);
-	if (r < 0)
-		return r;
-	struct view_options view = {
-		.dir = f->data_dir,
-		.dedup = { f->dedup_func, (const char *const *)f->replica_labels.data,
-			f->replica_labels.len },
-		.cache_max_bytes = f->cache_max_bytes,
-		.settle_ms = NEWS_SETTLE_MS,
-		.read_deadline_ms = f->read_deadline_ms,
-		.sync_deadline_ms = SYNC_DEADLINE_MS,
-	};
-	return view_open(&view, m->bucket, m->catalogue, &m->view, e);
-}
-
-/* A sync as of now: limits that are relative move with the time. */
-static int sync_now(struct mount *m, struct err *e)
-{
-	int64_t now = clock_unix_ms();
-	catalogue_set_time_range(m->catalogue, time_or_duration_at(&m->flags.min_time, now),
-		time_or_duration_at(&m->flags.max_time, now));
-	return view_sync(m->view, now, e);
-}
-
-/* The first sync: retried until the bucket answers, for start.timeout. */
-static int first_sync(struct mount *m, struct err *e)
-{
-	static struct complaint unreachable = COMPLAINT_INIT;
-	int64_t until = clock_monotonic_us() + m->flags.start_timeout_ms * 1000;
-	for (;;) {
-		int64_t each_ms = MIN_OF((until - clock_monotonic_us()) / 1000, SYNC_DEADLINE_MS);
-		struct deadline before = deadline_enter((struct deadline){ .each_ms = MAX_OF(each_ms, 1) });
-		int r = sync_now(m, e);
-		deadline_leave(before);
-		if (r == 0)
-			return 0;
-		int64_t left_ms = (until - clock_monotonic_us()) / 1000;
-		if (left_ms <= 0 && m->flags.allow_empty) {
-			log_warn("bucket can't be reached, mounting without its blocks", KV("err", e->msg));
-			return 0;
-		}
-		if (left_ms <= 0)
-			return err_wrap(e, r, "the bucket could not be reached in --start.timeout");
-		complain(&unreachable, LOG_LEVEL_WARN, "bucket can't be reached, trying again", -r,
-			KV("bucket", m->bucket->name), KV("err", e->msg), KV_I64("left_ms", left_ms));
-		if (pause_ms(m, MIN_OF(left_ms, START_RETRY_MS)))
-			return err_set(e, -EINTR, "stopped before the mount was ready");
-	}
-}
-
-static void *sync_again_and_again(void *arg)
-{
-	struct mount *m = arg;
-	static struct complaint failing = COMPLAINT_INIT;
-	int64_t next = clock_monotonic_us() + m->flags.sync_interval_ms * 1000;
-	for (;;) {
-		int64_t left_ms = MAX_OF((next - clock_monotonic_us()) / 1000, 1);
-		if (pause_ms(m, MIN_OF(left_ms, NEWS_CHECK_MS)))
-			return NULL;
-		if (clock_monotonic_us() < next && !view_has_news(m->view))
-			continue;
-		struct err e;
-		int r = sync_now(m, &e);
-		if (r < 0)
-			complain(&failing, LOG_LEVEL_ERROR, "sync failed, what is published stays", -r,
-				KV("bucket", m->bucket->name), KV("err", e.msg));
-		else
-			complaint_ends(&failing, 0, "syncs succeed again", KV("bucket", m->bucket->name));
-		next = clock_monotonic_us() + m->flags.sync_interval_ms * 1000;
-	}
-}
-
-/* SIGTERM and SIGINT end the mount; until it is ready, also keeps the service manager patient. */
-static void *wait_for_signals(void *arg)
-{
-	struct mount *m = arg;
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR2); /* ours: the mount ended by itself */
-	for (;;) {
-		struct timespec patience = { .tv_sec = EXTEND_EVERY_MS / 1000 };
-		int sig = sigtimedwait(&set, NULL, &patience);
-		if (sig < 0) {
-			if (!atomic_load(&m->ready))
-				notify_extend_timeout(EXTEND_START_US, NULL);
-			continue;
-		}
-		if (sig != SIGUSR2) {
-			log_info("stopping", KV("signal", strsignal(sig)));
-			notify_stopping(NULL);
-		}
-		end(m);
-		pthread_mutex_lock(&m->lock);
-		struct fs *fs = m->fs;
-		pthread_mutex_unlock(&m->lock);
-		if (sig != SIGUSR2 && fs)
-			fs_mount_stop(fs);
-		return NULL;
-	}
 }
 
 static void block_signals(void)
@@ -338,49 +97,7 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void render_config(void *arg, struct buf *out)
-{
-	objstore_config_render(((struct mount *)arg)->config, out);
-}
-
-static void answer_metrics(void *arg, const struct http_request *q, struct http_response *out)
-{
-	(void)arg, (void)q;
-	out->content_type = "text/plain; version=0.0.4; charset=utf-8";
-	metrics_render(&out->body);
-}
-
-static void answer_healthy(void *arg, const struct http_request *q, struct http_response *out)
-{
-	(void)arg, (void)q;
-	buf_add_str(&out->body, "OK\n");
-}
-
-static void answer_ready(void *arg, const struct http_request *q, struct http_response *out)
-{
-	(void)q;
-	bool ready = atomic_load(&((struct mount *)arg)->ready);
-	out->status = ready ? 200 : 503;
-	buf_add_str(&out->body, ready ? "OK\n" : "not ready: the first sync with the bucket is under way\n");
-}
-
-static int start_http(struct mount *m, struct err *e)
-{
-	static const struct http_route routes[] = { { "/metrics", answer_metrics },
-		{ "/-/healthy", answer_healthy }, { "/-/ready", answer_ready }, { NULL, NULL } };
-	if (!m->flags.http_address)
-		return 0;
-	struct http_server_options options = {
-		.address = m->flags.http_address, .routes = routes, .arg = m, .grace_ms = 1000
-	};
-	int r = http_server_open(&options, &m->http, e);
-	if (r == 0)
-		log_info("listening for HTTP", KV("address", m->flags.http_address),
-			KV_U64("port", http_server_port(m->http)));
-	return r;
-}
-
-static char *fuse_options(const struct mount_flags *f)
+char *mount_fuse_options(const struct mount_flags *f)
 {
 	struct buf b = { 0 };
 	const struct {
@@ -397,109 +114,92 @@ static char *fuse_options(const struct mount_flags *f)
 	return (char *)b.data;
 }
 
-static int start_fs(struct mount *m, struct err *e)
+static void on_ready(void *arg)
 {
-	const struct fs_control_file control[] = {
-		{ "config.yaml", render_config, m },
-	};
-	auto_free char *upper = xasprintf("%s/upper", m->flags.data_dir);
-	auto_free char *state = xasprintf("%s/mount", m->flags.data_dir);
-	auto_free char *options = fuse_options(&m->flags);
-	struct fs_options o = { .mountpoint = m->mountpoint,
-		.fuse_options = *options ? options : NULL,
-		.upper_dir = upper,
-		.state_dir = state,
-		.view = m->view,
-		.bucket = m->bucket,
-		.control = control,
-		.n_control = ARRAY_LEN(control) };
-	struct fs *fs;
-	int r = fs_mount_start(&o, &fs, e);
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&m->lock);
-	m->fs = fs;
-	bool ending = m->is_ending;
-	pthread_mutex_unlock(&m->lock);
-	if (ending) /* a signal came between */
-		fs_mount_stop(fs);
-	return 0;
+	struct command_line *c = arg;
+	log_info("mounted", KV("mountpoint", c->mountpoint));
+	background_ready(c->ready_fd);
+	c->ready_fd = -1;
 }
 
-static int start_thread(pthread_t *t, void *(*fn)(void *), struct mount *m, bool *flag, struct err *e)
+static int leave_directory(void)
 {
-	int r = pthread_create(t, NULL, fn, m);
-	*flag = r == 0;
-	return r ? err_errno(e, -r, "starting a thread") : 0;
+	char *here = getcwd(NULL, 0);
+	if (here)
+		setenv(DIRECTORY_VARIABLE, here, 1);
+	free(here);
+	return chdir("/");
 }
 
-/* From built to unmounted. `ready_fd` hears of readiness. */
-static int serve(struct mount *m, int ready_fd, struct err *e)
+static int supervise(struct command_line *c, struct err *e)
 {
-	int r = start_thread(&m->signals, wait_for_signals, m, &m->has_signals, e);
+	/* "thanosfs mount ..." is the supervisor's name. */
+	auto_free char **argv = xcalloc((size_t)c->argc + 2, sizeof *argv);
+	argv[0] = (char *)"thanosfs-worker";
+	memcpy(argv + 1, c->argv, (size_t)c->argc * sizeof *argv);
+	auto_free char *options = mount_fuse_options(&c->flags);
+	struct supervisor_options o = { .mountpoint = c->mountpoint,
+		.fuse_options = options,
+		.worker_argv = argv,
+		.replay = (enum supervisor_replay)c->flags.debug_replay,
+		.hang_ms = MAX_OF(c->flags.hang_ms, 2 * c->flags.read_deadline_ms),
+		.extra_fd = c->lock_fd,
+		.ready = on_ready,
+		.arg = c };
+	c->lock_fd = -1;
+	mount_raise_descriptor_limit();
+	int r = supervisor_run(&o, e);
 	if (r == 0)
-		r = start_http(m, e);
-	if (r == 0)
-		r = first_sync(m, e);
-	if (r == 0)
-		r = start_fs(m, e);
-	if (r == 0)
-		r = start_thread(&m->syncer, sync_again_and_again, m, &m->has_syncer, e);
-	if (r == 0) {
-		atomic_store(&m->ready, true);
-		log_info("mounted", KV("mountpoint", m->mountpoint), KV("bucket", m->bucket->name));
-		notify_ready(NULL);
-		background_ready(ready_fd);
-	}
-	if (m->fs) {
-		if (r < 0)
-			fs_mount_stop(m->fs);
-		fs_mount_wait(m->fs);
-		log_info("unmounted", KV("mountpoint", m->mountpoint));
-	}
-	end(m);
-	if (m->has_signals) {
-		pthread_kill(m->signals, SIGUSR2);
-		pthread_join(m->signals, NULL);
-	}
-	if (m->has_syncer)
-		pthread_join(m->syncer, NULL);
+		log_info("unmounted", KV("mountpoint", c->mountpoint));
 	return r;
+}
+
+static int run(struct command_line *c)
+{
+	struct err e = { .msg = "" };
+	int status = 0;
+	int r = resolve_paths(c, &e);
+	if (r == 0 && c->flags.is_daemon && background_start(&c->ready_fd, &status))
+		return status;
+	if (r == 0)
+		r = lock_data_dir(c, &e);
+	if (r == 0 && c->flags.no_supervisor) {
+		block_signals();
+		return mount_worker_run(&c->flags, c->mountpoint, c->ready_fd);
+	}
+	if (r == 0 && c->flags.is_daemon && leave_directory() < 0)
+		r = err_errno(&e, -errno, "leaving the working directory");
+	if (r == 0)
+		r = supervise(c, &e);
+	if (r < 0 && e.msg[0])
+		log_error("mount failed", KV("err", e.msg));
+	return r < 0 ? STATUS_FAILED : 0;
+}
+
+static int be_worker(struct command_line *c)
+{
+	/* Where it is gone, only relative paths are missed, and those say so. */
+	const char *directory = getenv(DIRECTORY_VARIABLE);
+	if (directory && chdir(directory) < 0)
+		log_warn("working directory is gone", KV("directory", directory));
+	unsetenv(DIRECTORY_VARIABLE);
+	return mount_worker_run(&c->flags, NULL, -1);
 }
 
 int cmd_mount(int argc, char **argv)
 {
 	struct err e = { .msg = "" };
-	struct mount m;
-	int ready_fd = -1, status = 0;
-	init(&m);
-	int r = mount_flags_parse(argc, argv, &m.flags, &e);
-	if (r < 0) {
+	struct command_line c = { .lock_fd = -1, .ready_fd = -1, .argc = argc, .argv = argv };
+	int status;
+	if (mount_flags_parse(argc, argv, &c.flags, &e) < 0) {
 		fprintf(stderr, "thanosfs mount: %s\n", e.msg);
-		fini(&m);
-		return STATUS_USAGE;
+		status = STATUS_USAGE;
+	} else if (c.flags.help || c.flags.version) {
+		status = c.flags.help ? command_help(&mount_flag_set) : command_version();
+	} else {
+		log_setup(c.flags.log_level, c.flags.log_format);
+		status = worker_is_wanted() ? be_worker(&c) : run(&c);
 	}
-	if (m.flags.help || m.flags.version) {
-		status = m.flags.help ? command_help(&mount_flag_set) : command_version();
-		fini(&m);
-		return status;
-	}
-	log_setup(m.flags.log_level, m.flags.log_format);
-	block_signals();
-	raise_descriptor_limit();
-	r = resolve_paths(&m, &e);
-	if (r == 0 && m.flags.is_daemon && background_start(&ready_fd, &status)) {
-		fini(&m);
-		return status;
-	}
-	if (r == 0)
-		r = build(&m, &e);
-	if (r == 0 && m.flags.is_daemon && chdir("/") < 0)
-		r = err_errno(&e, -errno, "leaving the working directory");
-	if (r == 0)
-		r = serve(&m, ready_fd, &e);
-	if (r < 0)
-		log_error("mount failed", KV("err", e.msg));
-	fini(&m);
-	return r < 0 ? STATUS_FAILED : 0;
+	fini(&c);
+	return status;
 }

@@ -14,6 +14,7 @@
 /* In the order of the enums whose numbers they become. */
 static const char *const dedup_funcs[] = { "complete", "penalty", "chain", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const replays[] = { "auto", "resend", "slots", "both", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 
 static const struct flag table[] = {
@@ -144,6 +145,27 @@ static const struct flag table[] = {
 		.help = "How long a read from the bucket is retried before zeros stand in for its bytes, "
 			"which fails "
 			"the query and nothing else." },
+	{ .name = "no-supervisor",
+		.type = FLAG_BOOL,
+		AT(no_supervisor),
+		.help = "Serves in the process that mounts, whose death is then the mount's: for "
+			"debuggers." },
+	{ .name = "worker.hang-timeout",
+		.type = FLAG_DURATION,
+		AT(hang_ms),
+		.value_name = "DURATION",
+		.default_text = "1m",
+		.help = "A worker that takes longer for a read or a look-up is killed, and another one takes "
+			"over. "
+			"At least twice --read.deadline." },
+	{ .name = "debug.replay",
+		.type = FLAG_ENUM,
+		.is_hidden = true,
+		AT(debug_replay),
+		.value_name = "WAY",
+		.choices = replays,
+		.default_text = "auto",
+		.help = "How a worker gets what the one before it left unanswered." },
 	{ .name = "log.level",
 		.type = FLAG_ENUM,
 		AT(log_level),

@@ -35,7 +35,10 @@ struct mount_flags {
 	bool is_daemon, foreground;
 	int64_t start_timeout_ms, read_deadline_ms;
 	bool allow_empty;
-	bool debug; /* -d; log_level is debug then */
+	bool no_supervisor;
+	int64_t hang_ms;
+	unsigned debug_replay; /* enum supervisor_replay */
+	bool debug;            /* -d; log_level is debug then */
 	enum log_level log_level;
 	enum log_format log_format;
 	char *debug_faults; /* NULL: none; else parsed into `faults` */

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The request loop. A thread reads one request into a buffer of its own and serves it to the end. Requests
- * are copied, not spliced, and the buffer's pages are there before the first read: a read that has to make
- * them, and is killed meanwhile, makes the kernel answer EIO to the program that asked.
+ * The request loop. A thread reads one request into a slot of its own and serves it to the end. Requests are copied, not spliced,
+ * and the slot's pages are there before the first read: a read that has to make them, and is killed meanwhile, makes the kernel
+ * answer EIO to the program that asked.
  *
  *	threads	    those that exist
  *	idle	    of them, those that wait in read(2)
- *	threads - idle are serving; when the last idle one takes a request it starts another, up to THREADS_MAX
+ *	threads - idle are serving; when the last idle one takes a request it starts another, up to one a slot
+ *	slot	    unique 0: free or waiting; else the request is being served, or died with its process
  */
 #include "fs/loop.h"
 
 #include "fs/fuse_api.h"
+#include "fs/fuse_kernel.h"
+#include "fs/shared_state.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
 #include <errno.h>
-#include <linux/fuse.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,31 +25,34 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
-#define THREADS_MAX  64u
-#define IDLE_SPARE   4u                     /* idle threads beyond the wanted ones before one ends */
-#define BUFFER_BYTES ((256u + 16u) * 4096u) /* what libfuse asks the kernel for, and a little more */
-#define STACK_BYTES  (4u << 20)
-#define WAKE_SIGNAL  SIGURG /* ignored by default, so a late one harms nobody */
+#define IDLE_SPARE  4u /* idle threads beyond the wanted ones before one ends */
+#define STACK_BYTES (4u << 20)
+#define WAKE_SIGNAL SIGURG /* ignored by default, so a late one harms nobody */
 
 struct worker {
 	pthread_t thread;
+	struct loop *loop;
+	unsigned slot;
 	struct worker *next;
 };
 
 struct loop {
-	struct fuse_session *se;
-	unsigned idle_wanted;
-	size_t touched; /* bytes of a buffer that a request can fill */
+	struct loop_options options;
+	bool owns_slots;
 	atomic_bool end;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned threads, idle;
+	uint64_t slots_taken;   /* a bit each */
 	struct worker *workers; /* those that exist, to be woken at the end */
 	struct worker
 		*ended; /* the last that ended, to be joined: libfuse has something to free at its very end */
 };
+
+_Static_assert(SHARED_SLOTS <= 64, "a bit a slot");
 
 static _Thread_local uint64_t request_unique;
 
@@ -75,48 +80,104 @@ static void join(struct worker *w)
 	free(w);
 }
 
+static struct fuse_in_header *slot_of(const struct loop *l, unsigned i)
+{
+	return (void *)((uint8_t *)l->options.slots.base + l->options.slots.stride * i);
+}
+
+/* Stored at once and in this order: whoever serves after us looks at it. */
+static void set_unique(struct fuse_in_header *slot, uint64_t unique)
+{
+	__atomic_store_n(&slot->unique, unique, __ATOMIC_RELEASE);
+}
+
+static uint64_t unique_of(const struct fuse_in_header *slot)
+{
+	return __atomic_load_n(&slot->unique, __ATOMIC_ACQUIRE);
+}
+
+/* Writes to each page of the slot what is there. */
+static void touch(const struct loop *l, struct fuse_in_header *slot)
+{
+	volatile uint8_t *p = (volatile uint8_t *)slot;
+	for (size_t i = 0; i < l->options.slots.stride; i += 4096)
+		p[i] = p[i];
+}
+
+static void process(struct loop *l, struct fuse_in_header *slot, size_t n, uint64_t number)
+{
+	struct fuse_buf buf = { .size = n, .mem = slot };
+	loop_set_request_unique(number);
+	fuse_session_process_buf(l->options.se, &buf);
+	loop_set_request_unique(0);
+	set_unique(slot, 0);
+}
+
+/* A request that somebody died over. Where it was answered after all the kernel says so, and nobody minds. */
+static void replay(struct loop *l, struct fuse_in_header *slot)
+{
+	uint64_t unique = unique_of(slot);
+	size_t n = slot->len;
+	if (unique && n >= sizeof *slot && n <= l->options.slots.stride)
+		process(l, slot, n, unique | LOOP_RESENT);
+}
+
+/* The size of the next request; 0: the connection has ended. */
+static size_t receive(struct loop *l, struct fuse_in_header *slot)
+{
+	while (!atomic_load(&l->end)) {
+		ssize_t n = read(l->options.fd, slot, l->options.slots.stride);
+		if (n >= (ssize_t)sizeof *slot)
+			return (size_t)n;
+		/* ENOENT: it was withdrawn while we read it. */
+		if (n < 0 && errno != EINTR && errno != EAGAIN && errno != ENOENT) {
+			if (errno != ENODEV)
+				log_error("requests can't be read", KV("err", strerror(errno)));
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* Whether this thread goes on; it has left the set of idle ones meanwhile. */
+static bool serve_one(struct loop *l, struct fuse_in_header *slot, size_t n)
+{
+	pthread_mutex_lock(&l->lock);
+	if (!--l->idle && l->threads < l->options.slots.n && !atomic_load(&l->end))
+		start_worker_locked(l);
+	pthread_mutex_unlock(&l->lock);
+
+	if (n)
+		process(l, slot, n, unique_of(slot));
+	else
+		replay(l, slot);
+
+	pthread_mutex_lock(&l->lock);
+	bool stays = ++l->idle <= l->options.idle + IDLE_SPARE;
+	pthread_mutex_unlock(&l->lock);
+	return stays;
+}
+
 static void *serve(void *arg)
 {
-	struct loop *l = arg;
-	struct fuse_buf buf = { 0 };
-	void *pages = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pages == MAP_FAILED)
-		abort(); /* no memory */
-	memset(pages, 1, l->touched);
-
+	struct worker *me = arg;
+	struct loop *l = me->loop;
+	struct fuse_in_header *slot = slot_of(l, me->slot);
+	touch(l, slot);
 	bool stays = true;
-	while (stays && !atomic_load(&l->end)) {
-		buf.mem = pages;
-		buf.flags = 0;
-		int n = fuse_session_receive_buf(l->se, &buf);
-		if (n == -EINTR || n == -EAGAIN)
-			continue;
-		if (n <= 0)
-			break;
-		buf.size = (size_t)n;
-
-		pthread_mutex_lock(&l->lock);
-		if (!--l->idle && l->threads < THREADS_MAX && !atomic_load(&l->end))
-			start_worker_locked(l);
-		pthread_mutex_unlock(&l->lock);
-
-		loop_set_request_unique(((const struct fuse_in_header *)buf.mem)->unique);
-		fuse_session_process_buf(l->se, &buf);
-		loop_set_request_unique(0);
-
-		pthread_mutex_lock(&l->lock);
-		stays = ++l->idle <= l->idle_wanted + IDLE_SPARE;
-		pthread_mutex_unlock(&l->lock);
-	}
-	munmap(pages, BUFFER_BYTES);
+	if (unique_of(slot))
+		stays = serve_one(l, slot, 0);
+	set_unique(slot, 0);
+	for (size_t n; stays && (n = receive(l, slot)) > 0;)
+		stays = serve_one(l, slot, n);
 
 	pthread_mutex_lock(&l->lock);
 	l->idle--;
 	l->threads--;
-	struct worker **at = &l->workers;
-	while (!pthread_equal((*at)->thread, pthread_self()))
+	l->slots_taken &= ~(1ull << me->slot);
+	struct worker **at = &l->workers, *before = l->ended;
+	while (*at != me)
 		at = &(*at)->next;
-	struct worker *me = *at, *before = l->ended;
 	*at = me->next;
 	l->ended = me;
 	pthread_cond_broadcast(&l->changed);
@@ -124,6 +185,18 @@ static void *serve(void *arg)
 	/* Each joins the one before it, so that there is never more than one left. */
 	join(before);
 	return NULL;
+}
+
+/* One with a request to be replayed, if there is any. */
+static unsigned pick_slot_locked(const struct loop *l)
+{
+	unsigned pick = 0;
+	while (l->slots_taken >> pick & 1)
+		pick++;
+	for (unsigned i = 0; i < l->options.slots.n; i++)
+		if (!(l->slots_taken >> i & 1) && unique_of(slot_of(l, i)))
+			return i;
+	return pick;
 }
 
 /* The new thread blocks every signal but the one that wakes it: the program handles the others elsewhere. */
@@ -136,8 +209,10 @@ static int start_worker_locked(struct loop *l)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	struct worker *w = xcalloc(1, sizeof *w);
+	w->loop = l;
+	w->slot = pick_slot_locked(l);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int r = pthread_create(&w->thread, &attr, serve, l);
+	int r = pthread_create(&w->thread, &attr, serve, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	if (r != 0) {
@@ -146,21 +221,47 @@ static int start_worker_locked(struct loop *l)
 	}
 	w->next = l->workers;
 	l->workers = w;
+	l->slots_taken |= 1ull << w->slot;
 	l->threads++;
 	l->idle++;
 	return 0;
 }
 
-int loop_start(
-	struct fuse_session *se, unsigned idle, size_t request_max_bytes, struct loop **out, struct err *e)
+/* Forgets what is not to be replayed; the number of slots that are. */
+static unsigned prepare_slots(struct loop *l)
+{
+	unsigned left = 0;
+	for (unsigned i = 0; i < l->options.slots.n; i++) {
+		if (!l->options.replay)
+			set_unique(slot_of(l, i), 0);
+		left += unique_of(slot_of(l, i)) != 0;
+	}
+	return left;
+}
+
+static int make_slots(struct loop_slots *s, struct err *e)
+{
+	*s = (struct loop_slots){ .stride = SHARED_SLOT_BYTES, .n = SHARED_SLOTS };
+	s->base = mmap(NULL, s->stride * s->n, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return s->base == MAP_FAILED ? err_errno(e, -errno, "making room for requests") : 0;
+}
+
+int loop_start(const struct loop_options *options, struct loop **out, struct err *e)
 {
 	struct sigaction wake = { .sa_handler = on_wake };
 	sigaction(WAKE_SIGNAL, &wake, NULL);
 
 	struct loop *l = xcalloc(1, sizeof *l);
-	l->se = se;
-	l->idle_wanted = idle;
-	l->touched = MIN_OF(request_max_bytes + 4096, (size_t)BUFFER_BYTES);
+	l->options = *options;
+	if (!options->slots.base) {
+		int r = make_slots(&l->options.slots, e);
+		if (r < 0) {
+			free(l);
+			return r;
+		}
+		l->owns_slots = true;
+	}
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
@@ -168,9 +269,10 @@ int loop_start(
 	pthread_cond_init(&l->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 
+	unsigned first = MAX_OF(options->idle, prepare_slots(l));
 	pthread_mutex_lock(&l->lock);
 	int r = 0;
-	for (unsigned i = 0; i < idle && r == 0; i++)
+	for (unsigned i = 0; i < first && l->threads < l->options.slots.n && r == 0; i++)
 		r = start_worker_locked(l);
 	bool some = l->threads > 0;
 	pthread_mutex_unlock(&l->lock);
@@ -218,6 +320,8 @@ void loop_free(struct loop *l)
 	if (!l)
 		return;
 	join(l->ended);
+	if (l->owns_slots)
+		munmap(l->options.slots.base, l->options.slots.stride * l->options.slots.n);
 	pthread_cond_destroy(&l->changed);
 	pthread_mutex_destroy(&l->lock);
 	free(l);

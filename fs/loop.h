@@ -5,6 +5,7 @@
 
 #include "lib/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,11 +13,24 @@ struct fuse_session;
 struct loop;
 
 /*
- * `idle` threads wait for requests at least; when all are busy another is started, so that slow reads don't
- * hold up what is quick. A request has at most request_max_bytes.
+ * Where requests lie while they are served: `n` slots of `stride` bytes, whole pages. A slot whose request has a number (unique) is
+ * being served, or was when its process died.
  */
-int loop_start(
-	struct fuse_session *se, unsigned idle, size_t request_max_bytes, struct loop **out, struct err *e);
+struct loop_slots {
+	void *base;
+	size_t stride;
+	unsigned n;
+};
+
+struct loop_options {
+	struct fuse_session *se;
+	int fd;        /* of /dev/fuse; borrowed */
+	unsigned idle; /* threads that wait for requests at least; when all are busy another is started */
+	struct loop_slots slots; /* as many threads at most. base NULL: memory of this process */
+	bool replay;             /* serves what stands in the slots first; else it is forgotten */
+};
+
+int loop_start(const struct loop_options *options, struct loop **out, struct err *e);
 
 /* 0 once all threads have ended, which they do with the connection; -ETIMEDOUT where that takes longer. */
 int loop_wait_ms(struct loop *l, unsigned ms);

@@ -2,10 +2,11 @@
 /*
  * Mounting and unmounting, and what happens when another set of blocks is published.
  *
- *	starting --INIT answered--> serving --stop asked, or unmounted by others--> ending --threads gone--> ended
+ *	starting --mounted--> serving --stop asked, or unmounted by others--> ending --threads gone--> ended
  *
  * A mount that is stopped while files are open is detached at once (its names are gone) but serves on for a
- * while. This process never touches a path on the mount itself.
+ * while. This process never touches a path on the mount itself. Where it is a supervisor's worker, it neither mounts nor
+ * unmounts.
  */
 #include "fs/fs.h"
 
@@ -14,10 +15,12 @@
 #include "fs/invalidate.h"
 #include "fs/journal.h"
 #include "fs/loop.h"
+#include "fs/mount_point.h"
 #include "fs/name_list.h"
 #include "fs/open_count.h"
 #include "fs/upper.h"
 #include "fs/whiteout.h"
+#include "fs/worker.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -25,27 +28,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define THREADS_DEFAULT 4u
-#define THREADS_MAX     32u
-#define LINGER_DEFAULT  5000u
-#define INIT_LIMIT_S    20
-
-extern char **environ;
+#define THREADS_DEFAULT   4u
+#define THREADS_MAX       32u
+#define INVALIDATE_END_MS 1000
 
 struct session {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool is_ready;   /* INIT was answered */
 	bool is_mounted; /* by this process, and not yet by it unmounted */
 	bool stop_asked;
+	int helper_fd; /* of fusermount3, or -1 */
 };
 
 void fs_mount_init(struct fs *fs, struct fuse_conn_info *conn)
@@ -62,11 +57,7 @@ void fs_mount_init(struct fs *fs, struct fuse_conn_info *conn)
 	conn->want &= conn->capable;
 	conn->max_write = MIN_OF(conn->max_write, FS_REQUEST_BYTES);
 	conn->time_gran = 1;
-
-	pthread_mutex_lock(&fs->mount->lock);
-	fs->mount->is_ready = true;
-	pthread_cond_broadcast(&fs->mount->changed);
-	pthread_mutex_unlock(&fs->mount->lock);
+	(void)fs;
 }
 
 struct published {
@@ -103,36 +94,12 @@ static void on_publish(void *arg, const struct view_snapshot *before, const stru
 		whiteouts_retain(fs->whiteouts, is_published, &(struct published){ after });
 }
 
-/* 0 where it is not mounted any more. */
-static int run_fusermount(const char *mountpoint, const char *how)
-{
-	char *const argv[] = { (char *)"fusermount3", (char *)(uintptr_t)how, (char *)"-q", (char *)"--",
-		(char *)(uintptr_t)mountpoint, NULL };
-	pid_t pid;
-	int status;
-	int r = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
-	if (r != 0)
-		return -r;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EBUSY;
-}
-
-static int unmount(const char *mountpoint, bool lazily)
-{
-	if (umount2(mountpoint, UMOUNT_NOFOLLOW | (lazily ? MNT_DETACH : 0)) == 0)
-		return 0;
-	if (errno != EPERM)
-		return -errno;
-	return run_fusermount(mountpoint, lazily ? "-uz" : "-u");
-}
-
 static void copy_options(struct fs *fs, const struct fs_options *o)
 {
 	fs->options = *o;
 	/* Resolved now: later, resolving it would mean asking ourselves. */
-	fs->options.mountpoint = realpath(o->mountpoint, NULL);
+	fs->options.mountpoint =
+		o->worker ? xstrdup(worker_mountpoint(o->worker)) : realpath(o->mountpoint, NULL);
 	fs->options.fuse_options = o->fuse_options ? xstrdup(o->fuse_options) : NULL;
 	fs->options.upper_dir = xstrdup(o->upper_dir);
 	fs->options.state_dir = xstrdup(o->state_dir);
@@ -162,7 +129,12 @@ static void free_options(struct fs *fs)
 /* What a process before this one has left of its work, if there was one. */
 static int attach_memory(struct fs *fs, struct err *e)
 {
-	const struct fs_options *o = &fs->options;
+	struct fs_options *o = &fs->options;
+	if (o->worker) {
+		o->journal = shared_state_region(worker_state(o->worker), SHARED_REGION_JOURNAL);
+		o->open_count = shared_state_region(worker_state(o->worker), SHARED_REGION_OPENS);
+		o->fd_keeper = worker_keeper(o->worker);
+	}
 	fs->journal = o->journal ? journal_attach(o->journal) : journal_new();
 	if (!fs->journal)
 		return err_set(e, -EPROTO, "the journal is of another version of this program");
@@ -210,54 +182,91 @@ static void raise_file_limit(void)
 	}
 }
 
-static int new_session(struct fs *fs, struct err *e)
+/* The descriptor to serve, and the INIT that was answered on it. */
+static int get_connection(struct fs *fs, int *fd, struct fuse_kernel_init *init, struct err *e)
 {
-	const char *more = fs->options.fuse_options;
-	auto_free char *options = xasprintf("fsname=thanosfs,subtype=thanosfs,default_permissions%s%s",
-		more && *more ? "," : "", more ? more : "");
+	const struct fs_options *o = &fs->options;
+	if (o->worker) {
+		int r = worker_wait_serve(o->worker, fd, e);
+		*init = worker_state(o->worker)->head->init;
+		return r;
+	}
+	bool can_resend;
+	int r = mount_point_open(o->mountpoint, o->fuse_options, fd, &fs->mount->helper_fd, e);
+	if (r < 0)
+		return r;
+	fs->mount->is_mounted = true;
+	r = mount_point_negotiate(*fd, FS_REQUEST_BYTES, init, &can_resend, e);
+	if (r < 0)
+		close(*fd);
+	return r;
+}
+
+/*
+ * Makes libfuse believe that it mounted, and that the kernel has just said hello. Its answer to that has a number that no
+ * request has, and goes nowhere.
+ */
+static int new_session(struct fs *fs, int fd, struct fuse_kernel_init *init, struct err *e)
+{
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-	if (fuse_opt_add_arg(&args, "thanosfs") || fuse_opt_add_arg(&args, "-o") ||
-		fuse_opt_add_arg(&args, options))
+	const char *options = fs->options.fuse_options;
+	if (fuse_opt_add_arg(&args, "thanosfs") ||
+		(options && strstr(options, "allow_root") && fuse_opt_add_arg(&args, "-oallow_root")))
 		abort(); /* no memory */
 	fs->session = fuse_session_new(&args, &fs_fuse_ops, sizeof fs_fuse_ops, fs);
 	fuse_opt_free_args(&args);
-	return fs->session ? 0 : err_set(e, -EINVAL, "FUSE refuses the mount options %s", options);
+	auto_free char *path = xasprintf("/dev/fd/%d", fd);
+	if (!fs->session || fuse_session_mount(fs->session, path) < 0) {
+		close(fd);
+		return err_set(e, -EINVAL, "libfuse can't serve the mount");
+	}
+	init->head.len = sizeof *init;
+	init->head.unique = UINT64_MAX / 2 - 1;
+	struct fuse_buf hello = { .size = sizeof *init, .mem = init };
+	fuse_session_process_buf(fs->session, &hello);
+	return 0;
 }
 
-static int wait_for_init(struct fs *fs, struct err *e)
+/* From a thread of the worker's. */
+static void on_stop(void *arg, bool is_urgent)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += INIT_LIMIT_S;
-	int r = 0;
+	struct fs *fs = arg;
+	if (is_urgent) {
+		/* Whoever waits to take over can't begin before this process is gone, and loses nothing by its being gone. */
+		loop_end(fs->loop);
+		_exit(0);
+	}
 	pthread_mutex_lock(&fs->mount->lock);
-	while (!fs->mount->is_ready && r == 0)
-		r = pthread_cond_timedwait(&fs->mount->changed, &fs->mount->lock, &until);
+	fs->mount->stop_asked = true;
 	pthread_mutex_unlock(&fs->mount->lock);
-	return r ? err_set(e, -ETIMEDOUT, "the kernel did not start to use %s within %d s",
-			   fs->options.mountpoint, INIT_LIMIT_S)
-		 : 0;
 }
 
 static int mount_and_serve(struct fs *fs, struct err *e)
 {
-	int r = new_session(fs, e);
+	struct worker *w = fs->options.worker;
+	struct fuse_kernel_init init;
+	int fd;
+	int r = get_connection(fs, &fd, &init, e);
+	if (r == 0)
+		r = new_session(fs, fd, &init, e);
 	if (r < 0)
 		return r;
-	if (fuse_session_mount(fs->session, fs->options.mountpoint) < 0)
-		return err_set(e, -EIO, "mounting on %s failed", fs->options.mountpoint);
-	fs->mount->is_mounted = true;
-	fs->invalidate = invalidate_start(fs->session);
-	unsigned threads = fs->options.threads ? MIN_OF(fs->options.threads, THREADS_MAX) : THREADS_DEFAULT;
-	r = loop_start(fs->session, threads, FS_REQUEST_BYTES, &fs->loop, e);
-	if (r == 0)
-		r = wait_for_init(fs, e);
-	if (r == 0) {
-		view_on_publish(fs->options.view, on_publish, fs);
-		/* What was published between the first look and now. */
-		block_sets_update(fs->blocks);
+	fs->invalidate = w ? invalidate_over_link(worker_link(w)) : invalidate_start(fd, NULL);
+	struct loop_options loop = { .se = fs->session,
+		.fd = fd,
+		.idle = fs->options.threads ? MIN_OF(fs->options.threads, THREADS_MAX) : THREADS_DEFAULT };
+	if (w) {
+		loop.slots = (struct loop_slots){ shared_state_region(worker_state(w), SHARED_REGION_SLOTS),
+			SHARED_SLOT_BYTES, SHARED_SLOTS };
+		loop.replay = worker_replays(w);
 	}
-	return r;
+	r = loop_start(&loop, &fs->loop, e);
+	if (r < 0)
+		return r;
+	view_on_publish(fs->options.view, on_publish, fs);
+	/* What was published between the first look and now. */
+	block_sets_update(fs->blocks);
+	return w ? worker_serving(w, on_stop, fs, e) : 0;
 }
 
 int fs_mount_start(const struct fs_options *options, struct fs **out, struct err *e)
@@ -266,7 +275,7 @@ int fs_mount_start(const struct fs_options *options, struct fs **out, struct err
 	copy_options(fs, options);
 	fs->mount = xcalloc(1, sizeof *fs->mount);
 	pthread_mutex_init(&fs->mount->lock, NULL);
-	pthread_cond_init(&fs->mount->changed, NULL);
+	fs->mount->helper_fd = -1;
 	fs->start_ms = clock_unix_ms();
 	fs->listings = name_cache_new();
 	raise_file_limit();
@@ -298,14 +307,11 @@ void fs_mount_stop(struct fs *fs)
 	fs->mount->is_mounted = false;
 	fs->mount->stop_asked = true;
 	pthread_mutex_unlock(&fs->mount->lock);
-	if (mine && unmount(fs->options.mountpoint, false) < 0) {
-		int r = unmount(fs->options.mountpoint, true);
+	if (mine && mount_point_unmount(fs->options.mountpoint, false) < 0) {
+		int r = mount_point_unmount(fs->options.mountpoint, true);
 		log_info("mount is busy: detached", KV("mountpoint", fs->options.mountpoint),
 			KV("err", r < 0 ? strerror(-r) : NULL));
 	}
-	pthread_mutex_lock(&fs->mount->lock);
-	pthread_cond_broadcast(&fs->mount->changed);
-	pthread_mutex_unlock(&fs->mount->lock);
 }
 
 void fs_mount_wait(struct fs *fs)
@@ -319,10 +325,15 @@ void fs_mount_wait(struct fs *fs)
 		pthread_mutex_unlock(&fs->mount->lock);
 	}
 	if (asked) {
-		unsigned linger = fs->options.linger_ms ? fs->options.linger_ms : LINGER_DEFAULT;
+		/* A supervisor asks when that time is over. */
+		unsigned linger = fs->options.worker      ? 0
+				  : fs->options.linger_ms ? fs->options.linger_ms
+							  : FS_LINGER_DEFAULT_MS;
 		if (loop_wait_ms(fs->loop, linger) < 0) {
 			log_warn("files are still open: they are not served any more",
 				KV_U64("files", open_count_nodes(fs->opens)));
+			/* First what may wait for a request to be answered. */
+			invalidate_end_ms(fs->invalidate, INVALIDATE_END_MS);
 			loop_end(fs->loop);
 		}
 	}
@@ -340,32 +351,22 @@ static void close_node(void *arg, uint64_t id, unsigned count)
 		ops->closed(fs, id);
 }
 
-/*
- * libfuse frees what it knows of a mount only by unmounting it, which it does by path unless its descriptor says that the
- * connection is dead. The path may be somebody else's by now; so the descriptor becomes one that looks dead, which also
- * ends a connection that still lives.
- */
-static void end_session(struct fuse_session *se)
-{
-	int fd = fuse_session_fd(se), ends[2];
-	if (fd >= 0 && pipe2(ends, O_CLOEXEC) == 0) {
-		dup2(ends[1], fd);
-		close(ends[0]);
-		close(ends[1]);
-		fuse_session_unmount(se);
-	}
-	fuse_session_destroy(se);
-}
-
 void fs_mount_free(struct fs *fs)
 {
 	if (!fs)
 		return;
+	if (fs->options.worker)
+		worker_not_serving(fs->options.worker);
 	view_on_publish(fs->options.view, NULL, NULL);
-	invalidate_stop(fs->invalidate);
 	loop_free(fs->loop);
+	/* Closes the descriptor: if the connection still lives, it ends now, and what waits for it too. */
+	if (fs->invalidate)
+		invalidate_end_ms(fs->invalidate, INVALIDATE_END_MS);
 	if (fs->session)
-		end_session(fs->session);
+		fuse_session_destroy(fs->session);
+	invalidate_free(fs->invalidate);
+	if (fs->mount->helper_fd >= 0)
+		close(fs->mount->helper_fd);
 	/* What the kernel closes no more. */
 	if (fs->upper && fs->blocks && fs->whiteouts)
 		open_count_each(fs->opens, close_node, fs);
@@ -378,7 +379,6 @@ void fs_mount_free(struct fs *fs)
 	fd_keeper_local_free(fs->own_keeper);
 	open_count_free(fs->opens);
 	journal_free(fs->journal);
-	pthread_cond_destroy(&fs->mount->changed);
 	pthread_mutex_destroy(&fs->mount->lock);
 	free(fs->mount);
 	free_options(fs);

@@ -9,11 +9,12 @@ need python3
 "$GENBUCKET" "$WORK/gen" --clusters eu --replicas a,b --hours 2 --end 1699999200000 --instances 1
 flags=(--objstore.config-file="$WORK/gen/bucket.yaml" --query.replica-label=replica)
 
-# pid_of DIRECTORY: the process that was given this data directory.
+# pid_of DIRECTORY: the process that was given this data directory, its workers left out.
 pid_of() {
 	local process
 	for process in /proc/[0-9]*; do
-		if { tr '\0' '\n' <"$process/cmdline"; } 2>/dev/null | grep -qx -e "--data-dir=$1"; then
+		if [[ $(cat "$process/comm" 2>/dev/null) != thanosfs-worker ]] &&
+			{ tr '\0' '\n' <"$process/cmdline"; } 2>/dev/null | grep -qx -e "--data-dir=$1"; then
 			echo "${process#/proc/}"
 		fi
 	done
