@@ -190,7 +190,7 @@ static void say_cause(const struct s3_answer *a, int error, char *out, size_t by
 
 static int fail(struct s3_answer *a, int error, struct err *e)
 {
-	char cause[WORDS_BYTES], advice[160], text[64];
+	char cause[WORDS_BYTES + 64], advice[160], text[64];
 	find_region(a);
 	say_cause(a, error, cause, sizeof cause);
 	say_advice(a, advice, sizeof advice);
