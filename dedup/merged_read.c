@@ -109,8 +109,8 @@ static void learn_parts(struct merged_block *b, const struct slot *slot, const s
 }
 
 /*
- * Makes one slot, whose frame is appended to k->bytes. True: it is kept in `made`. False: it is only in
- * k->bytes (a source was unavailable, or the local disk is full).
+ * Makes one slot, whose frame is appended to k->bytes. True: it is kept in `made`. False: it is only in k->bytes, as the
+ * local disk is full, or nowhere, as a source was unavailable.
  */
 static bool make_slot(struct merged_block *b, struct maker *k, struct made_slots *made,
 	const struct mapped_slot *s, bool *incomplete)
@@ -124,8 +124,9 @@ static bool make_slot(struct merged_block *b, struct maker *k, struct made_slots
 	metric_add(samples_encoded, result.output_samples);
 	if (result.no_data)
 		metric_add(slots_without_data, 1);
-	if (result.unavailable) {
+	if (result.unavailable) { /* less than all there is would be a wrong answer, zeros are none */
 		*incomplete = true;
+		k->bytes.len = start;
 		return false;
 	}
 	end_complaint(b);

@@ -130,6 +130,12 @@ static bool is_down_locked(const struct retry_bucket *rb, int64_t now)
 	       now - h->last_failure_us < long_us;
 }
 
+/*
+ * When this thread was last refused: what it does next is mostly another part of the same request, which has waited for an
+ * answer already.
+ */
+static _Thread_local int64_t refused_us = INT64_MIN / 2;
+
 enum admission { ADMITTED, IS_PROBE, WAITS, REFUSED };
 
 static enum admission ask_admission(struct attempt *a, int64_t now, struct err *e, int *r)
@@ -142,9 +148,10 @@ static enum admission ask_admission(struct attempt *a, int64_t now, struct err *
 		if (now - h->last_probe_us >= probe_us) {
 			h->last_probe_us = now;
 			answer = IS_PROBE;
-		} else if (now - a->begin_us >= probe_us || now >= a->deadline_us ||
-			   is_stopped(&a->rb->options)) {
+		} else if (now - a->begin_us >= probe_us || now - refused_us < probe_us ||
+			   now >= a->deadline_us || is_stopped(&a->rb->options)) {
 			answer = REFUSED;
+			refused_us = now;
 			*r = err_set(e, h->last_r, "not tried, nothing has answered for %.1f s: %s",
 				(double)(now - h->failing_since_us) / 1e6, h->last_msg);
 		} else {
