@@ -144,6 +144,8 @@ static int load_selector(struct mount *m, struct err *e)
 
 static int check_bucket_path(const struct mount *m, struct err *e)
 {
+	if (m->config->type != OBJSTORE_FILESYSTEM)
+		return 0;
 	auto_free char *path = realpath(m->config->filesystem.directory, NULL);
 	if (path && mount_path_is_below(path, m->mountpoint))
 		return err_set(e, -EINVAL, "the bucket's directory %s lies below the mount point", path);

@@ -7,28 +7,32 @@
 #include "store/config.h"
 
 #include "lib/base/file.h"
-#include "lib/base/utf8.h"
 #include "lib/base/yaml.h"
 #include "store/bucket_fs.h"
 #include "store/bucket_prefix.h"
+#include "store/bucket_s3.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
+static const struct config_field filesystem_fields[] = {
+	CONFIG_FIELD("directory", CONFIG_STR, offsetof(struct filesystem_config, directory)),
+	CONFIG_FIELDS_END,
+};
+
 static int read_filesystem(const struct yaml_node *config, struct objstore_config *c, struct err *e)
 {
-	static const char *const keys[] = { "directory", NULL };
-	const char *directory = "";
-	int r = yaml_check_keys(config, keys, e);
-	if (r == 0)
-		r = yaml_get_str(config, "directory", &directory, e);
-	if (r < 0)
-		return r;
-	if (!*directory)
-		return yaml_fail(config, e, "config of a FILESYSTEM bucket needs a directory");
-	c->filesystem.directory = xstrdup(directory);
-	return 0;
+	int r = config_fields_read(filesystem_fields, config, &c->filesystem, e);
+	if (r == 0 && !*c->filesystem.directory)
+		r = yaml_fail(config, e, "config of a FILESYSTEM bucket needs a directory");
+	return r;
+}
+
+static int read_s3(const struct yaml_node *config, struct objstore_config *c, struct err *e)
+{
+	return s3_config_read(config, &c->s3, e);
 }
 
 struct type {
@@ -39,11 +43,11 @@ struct type {
 
 static const struct type types[] = {
 	{ "FILESYSTEM", OBJSTORE_FILESYSTEM, read_filesystem },
+	{ "S3", OBJSTORE_S3, read_s3 },
 };
 
 /* What Thanos has and this program hasn't: worth another message than a misspelt word. */
-static const char *const unsupported[] = { "S3", "GCS", "AZURE", "SWIFT", "COS", "ALIYUNOSS", "BOS", "OCI",
-	"OBS" };
+static const char *const unsupported[] = { "GCS", "AZURE", "SWIFT", "COS", "ALIYUNOSS", "BOS", "OCI", "OBS" };
 
 static int unknown_type(const struct yaml_node *at, const char *word, struct err *e)
 {
@@ -135,45 +139,31 @@ void objstore_config_free(struct objstore_config *c)
 {
 	if (c) {
 		free(c->prefix);
-		free(c->filesystem.directory);
+		config_fields_free(filesystem_fields, &c->filesystem);
+		s3_config_fini(&c->s3);
 		free(c);
 	}
-}
-
-/* A scalar in double quotes. What isn't plain ASCII is escaped: YAML folds some of it, and takes some only
- * so. */
-static void render_str(struct buf *out, const char *key, const char *value)
-{
-	buf_printf(out, "%s\"", key);
-	for (size_t left = strlen(value); left > 0;) {
-		uint32_t c;
-		size_t n = utf8_decode(value, left, &c);
-		if (c == '"' || c == '\\')
-			buf_printf(out, "\\%c", (char)c);
-		else if (c >= ' ' && c < 0x7f)
-			buf_add_u8(out, (uint8_t)c);
-		else
-			buf_printf(out, "\\U%08x", (unsigned)c);
-		value += n;
-		left -= n;
-	}
-	buf_add_str(out, "\"\n");
 }
 
 void objstore_config_render(const struct objstore_config *c, struct buf *out)
 {
 	buf_printf(out, "type: %s\nconfig:\n", types[c->type].name);
 	switch (c->type) {
-	case OBJSTORE_FILESYSTEM: render_str(out, "  directory: ", c->filesystem.directory); break;
+	case OBJSTORE_FILESYSTEM: config_fields_render(filesystem_fields, &c->filesystem, 2, out); break;
+	case OBJSTORE_S3: s3_config_render(&c->s3, out); break;
 	}
-	if (*c->prefix)
-		render_str(out, "prefix: ", c->prefix);
+	if (*c->prefix) {
+		buf_add_str(out, "prefix: ");
+		config_quote(c->prefix, out);
+		buf_add_u8(out, '\n');
+	}
 }
 
 static int backend_new(const struct objstore_config *c, struct bucket **out, struct err *e)
 {
 	switch (c->type) {
 	case OBJSTORE_FILESYSTEM: return bucket_fs_new(c->filesystem.directory, out, e);
+	case OBJSTORE_S3: return bucket_s3_new(&c->s3, NULL, out, e);
 	}
 	return err_set(e, -EINVAL, "the type of the bucket is unknown");
 }

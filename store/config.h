@@ -13,15 +13,20 @@
 #include "store/bucket.h"
 #include "store/bucket_faults.h"
 #include "store/bucket_retry.h"
+#include "store/s3_config.h"
 
-enum objstore_type { OBJSTORE_FILESYSTEM };
+enum objstore_type { OBJSTORE_FILESYSTEM, OBJSTORE_S3 };
 
+struct filesystem_config {
+	char *directory;
+};
+
+/* Of the parts for each type only that of `type` is filled; the others are zeros. */
 struct objstore_config {
 	enum objstore_type type;
 	char *prefix; /* "" where there is none */
-	struct {
-		char *directory;
-	} filesystem;
+	struct filesystem_config filesystem;
+	struct s3_config s3;
 };
 
 /*
