@@ -22,6 +22,8 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,11 +56,16 @@ struct exchange {
 	/* The client's thread's own while the exchange is waiting or running. */
 	enum phase phase;
 	struct http_head head;
+	int fd;                     /* that was opened for it last; -1: none */
 	int64_t began_us, moved_us; /* moved: when a byte last went or came */
+	int64_t connected_us;       /* when TCP was seen to be connected; 0: not yet */
 	int64_t deadline_us;        /* 0: none */
 	enum { PREPARED, WAITING, RUNNING } state;
 	bool is_paused; /* the upload waits for the caller */
 	bool is_cut;    /* enough was seen of an error's body */
+	bool is_second; /* the first try was over a connection that its peer had closed */
+	unsigned
+		sent; /* how often curl sent the request: again where an idle connection turned out to be closed */
 	struct exchange *prev, *next;
 
 	pthread_mutex_t lock; /* of the following */
@@ -127,12 +134,14 @@ static bool is_given(const char *s)
 
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-	(void)arg, (void)purpose;
+	struct exchange *x = arg;
+	(void)purpose;
 	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
 	metric_add(connections, 1);
 	metric_add(connections_opened, 1);
+	x->fd = fd;
 	return fd;
 }
 
@@ -147,6 +156,7 @@ static int on_request(void *arg, char *peer, char *local, int peer_port, int loc
 {
 	struct exchange *x = arg;
 	(void)peer, (void)local, (void)peer_port, (void)local_port;
+	x->sent++;
 	x->phase = ASKED;
 	x->moved_us = clock_monotonic_us();
 	return CURL_PREREQFUNC_OK;
@@ -291,6 +301,7 @@ static CURL *new_easy(struct exchange *x, const struct http_client_options *o)
 	}
 
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
 	curl_easy_setopt(c, CURLOPT_CLOSESOCKETFUNCTION, on_close);
 	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request);
 	curl_easy_setopt(c, CURLOPT_PREREQDATA, x);
@@ -332,7 +343,10 @@ static void exchange_free(struct exchange *x)
 	free(x);
 }
 
-/* Back to the pool, or away where that is full. */
+/*
+ * Back to the pool, or away where that is full. A handle that has sent a request twice goes too: curl counts that up over
+ * all its calls, and fails the one that makes it six.
+ */
 static void exchange_drop(struct exchange *x)
 {
 	struct http_client *c = x->client;
@@ -344,7 +358,7 @@ static void exchange_drop(struct exchange *x)
 	http_upload_fini(&x->upload);
 	x->call = NULL;
 	pthread_mutex_lock(&c->lock);
-	bool is_kept = c->n_pooled < c->options.max_connections;
+	bool is_kept = x->code == CURLE_OK && x->sent <= 1 && c->n_pooled < c->options.max_connections;
 	if (is_kept) {
 		x->next_pooled = c->pooled;
 		c->pooled = x;
@@ -468,10 +482,10 @@ static int prepare(struct exchange *x, const struct url *u, struct err *e)
 	x->began_us = x->moved_us = clock_monotonic_us();
 	x->deadline_us = call->timeout_ms ? x->began_us + call->timeout_ms * 1000 : 0;
 	x->state = PREPARED;
-	x->phase = CONNECTING;
 	x->head = (struct http_head){ .headers = &x->call->answer_headers };
-	x->is_paused = x->is_cut = x->is_done = x->has_lost_upload = false;
+	x->is_cut = x->is_second = x->is_done = x->has_lost_upload = false;
 	x->code = CURLE_OK;
+	x->sent = 0;
 	x->why = 0;
 	x->detail[0] = 0;
 	if (name && u->is_https &&
@@ -480,6 +494,7 @@ static int prepare(struct exchange *x, const struct url *u, struct err *e)
 	else
 		curl_easy_setopt(x->easy, CURLOPT_URL, call->url);
 	curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers);
+	curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, 0L);
 	set_method(x);
 	return 0;
 }
@@ -714,6 +729,17 @@ static void end(struct http_client *c, struct exchange *x, int r, const char *wo
 	finish(c, x, CURLE_ABORTED_BY_CALLBACK);
 }
 
+static void start(struct http_client *c, struct exchange *x)
+{
+	x->fd = -1;
+	x->phase = CONNECTING;
+	x->is_paused = false;
+	x->began_us = clock_monotonic_us();
+	x->connected_us = 0;
+	if (curl_multi_add_handle(c->multi, x->easy) != CURLM_OK)
+		end(c, x, -ENOMEM, "no memory");
+}
+
 static void start_waiting(struct http_client *c)
 {
 	while (c->waiting.first && c->running.n < c->options.max_connections) {
@@ -721,12 +747,36 @@ static void start_waiting(struct http_client *c)
 		list_remove(&c->waiting, x);
 		list_add(&c->running, x);
 		x->state = RUNNING;
-		x->began_us = clock_monotonic_us();
 		c->has_connections = true;
 		limit_idle(c);
-		if (curl_multi_add_handle(c->multi, x->easy) != CURLM_OK)
-			end(c, x, -ENOMEM, "no memory");
+		start(c, x);
 	}
+}
+
+/*
+ * Whether it failed because an idle connection was closed in the moment it was used again. curl sees to that itself where it finds
+ * out when it reads, or with the first bytes it sends.
+ */
+static bool is_worth_a_second_try(const struct exchange *x, CURLcode code)
+{
+	long fresh = 1;
+	if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
+		return false;
+	curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &fresh);
+	return !fresh && !x->is_second && !x->head.bytes;
+}
+
+static void start_again(struct http_client *c, struct exchange *x)
+{
+	curl_multi_remove_handle(c->multi, x->easy);
+	curl_easy_setopt(x->easy, CURLOPT_FRESH_CONNECT, 1L);
+	pthread_mutex_lock(&x->lock);
+	http_upload_rewind(&x->upload);
+	pthread_cond_signal(&x->changed);
+	pthread_mutex_unlock(&x->lock);
+	x->is_second = true;
+	x->detail[0] = 0;
+	start(c, x);
 }
 
 static void hear(struct http_client *c, struct exchange *x)
@@ -765,12 +815,20 @@ static bool hear_all(struct http_client *c)
 	}
 }
 
+/* curl tells of a connection only when its TLS stands too. */
+static bool is_connected(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t n = sizeof info;
+	return fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+	       info.tcpi_state == TCP_ESTABLISHED;
+}
+
 /* 0, or what to end it for. */
 static int overdue(struct exchange *x, int64_t now_us, const char **words)
 {
 	const struct http_client_options *o = &x->client->options;
 	const atomic_bool *stop = x->call->stop;
-	curl_off_t connected_us = 0;
 	if (stop && atomic_load_explicit(stop, memory_order_relaxed)) {
 		*words = "stopped";
 		return -ECANCELED;
@@ -784,11 +842,11 @@ static int overdue(struct exchange *x, int64_t now_us, const char **words)
 	else if (x->phase == ANSWERED && now_us - x->moved_us > o->stall_timeout_ms * 1000)
 		*words = "timed out: the answer stalled";
 	else if (x->phase == CONNECTING) {
-		curl_easy_getinfo(x->easy, CURLINFO_CONNECT_TIME_T, &connected_us);
-		if (!connected_us && now_us - x->began_us > o->connect_timeout_ms * 1000)
+		if (!x->connected_us && is_connected(x->fd))
+			x->connected_us = now_us;
+		if (!x->connected_us && now_us - x->began_us > o->connect_timeout_ms * 1000)
 			*words = "timed out connecting";
-		else if (connected_us &&
-			 now_us - x->began_us > connected_us + o->tls_handshake_timeout_ms * 1000)
+		else if (x->connected_us && now_us - x->connected_us > o->tls_handshake_timeout_ms * 1000)
 			*words = "timed out in the TLS handshake";
 	}
 	return *words ? -ETIMEDOUT : 0;
@@ -812,8 +870,12 @@ static void finish_done(struct http_client *c)
 	while ((m = curl_multi_info_read(c->multi, &left))) {
 		struct exchange *x;
 		CURLcode code = m->data.result;
-		if (m->msg == CURLMSG_DONE &&
-			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x) == CURLE_OK)
+		if (m->msg != CURLMSG_DONE ||
+			curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x) != CURLE_OK)
+			continue;
+		if (is_worth_a_second_try(x, code))
+			start_again(c, x);
+		else
 			finish(c, x, code);
 	}
 }
@@ -873,7 +935,7 @@ static void *run(void *arg)
 			}
 			int what = (got & EPOLLIN ? CURL_CSELECT_IN : 0) |
 				   (got & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-				   (got & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+				   (got & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_IN | CURL_CSELECT_OUT : 0);
 			curl_multi_socket_action(c->multi, events[i].data.fd, what, &running);
 		}
 		finish_done(c);

@@ -194,6 +194,15 @@ static bool serve_one(struct connection *c)
 	return goes_on;
 }
 
+/* Closing with bytes unread is a reset, which overtakes the alert that says why. */
+static void drain(struct connection *c)
+{
+	char some[4096];
+	shutdown(c->fd, SHUT_WR);
+	while (recv(c->fd, some, sizeof some, 0) > 0)
+		;
+}
+
 static void *serve(void *arg)
 {
 	struct connection *c = arg;
@@ -205,6 +214,8 @@ static void *serve(void *arg)
 	if (!c->ssl || SSL_accept(c->ssl) == 1)
 		while (serve_one(c))
 			;
+	else
+		drain(c);
 	if (c->ssl)
 		SSL_shutdown(c->ssl);
 	ERR_clear_error();
