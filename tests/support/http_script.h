@@ -13,7 +13,7 @@
 
 enum script_act {
 	SCRIPT_END,     /* the connection stays, for the next request */
-	SCRIPT_SEND,    /* the text */
+	SCRIPT_SEND,    /* the text; its first n bytes, where n is set */
 	SCRIPT_BYTES,   /* n bytes of a body: byte i is script_byte(i) */
 	SCRIPT_FLOOD,   /* bytes until the peer has enough */
 	SCRIPT_PAUSE,   /* n ms, or until the peer leaves */
@@ -32,6 +32,10 @@ struct script_step {
 #define SEND(t)                                 \
 	{                                       \
 		.act = SCRIPT_SEND, .text = (t) \
+	}
+#define RAW(t)                                                      \
+	{                                                           \
+		.act = SCRIPT_SEND, .text = (t), .n = sizeof(t) - 1 \
 	}
 #define BYTES(k)                              \
 	{                                     \

@@ -6,11 +6,17 @@
 #include "tests/support/test.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#define OK_HEAD "HTTP/1.1 200 OK\r\n"
+#define OK_HEAD   "HTTP/1.1 200 OK\r\n"
+#define GZIP_HEAD OK_HEAD "Content-Encoding: gzip\r\n\r\n"
+/* "hello, gzip" */
+#define GZIPPED                                                                                    \
+	"\037\213\010\000\000\000\000\000\002\003\313\110\315\311\311\327\121\110\257\312\054\000" \
+	"\000\112\233\261\134\013\000\000\000"
 
 static const struct script_route routes[] = {
 	{ "/hello", .steps = { SEND(
@@ -48,6 +54,8 @@ static const struct script_route routes[] = {
 	{ "/refuses-early", .is_early = true,
 		.steps = { SEND("HTTP/1.1 403 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"),
 			PAUSE(500), CLOSE } },
+	{ "/gzip", .steps = { SEND(GZIP_HEAD), RAW(GZIPPED), CLOSE } },
+	{ "/no-gzip", .steps = { SEND(GZIP_HEAD "this is no gzip at all"), CLOSE } },
 	{ "*", .steps = { SEND(OK_HEAD "Content-Length: 0\r\n\r\n") } },
 	{ .path = NULL },
 };
@@ -342,6 +350,56 @@ TEST(bodies_end_as_their_framing_says)
 	tear_down(f);
 }
 
+TEST(what_was_compressed_arrives_as_it_was)
+{
+	struct fixture *f = set_up();
+	auto_buf struct buf head = { 0 }, body = { 0 };
+	CHECK_OK(get(f, "/gzip"), &f->e);
+	CHECK_STR(buf_str(&f->out), "hello, gzip");
+	http_script_last(f->server, &head, &body);
+	CHECK_HAS(buf_str(&head), "\r\nAccept-Encoding: gzip, deflate\r\n");
+	f->call.max_bytes = 10;
+	CHECK_INT(get(f, "/gzip"), -EFBIG);
+	tear_down(f);
+	memset(f, 0, sizeof *f);
+	f = set_up_with(&(struct http_client_options){ .disable_compression = true });
+	CHECK_OK(get(f, "/hello"), &f->e);
+	buf_reset(&head);
+	http_script_last(f->server, &head, &body);
+	CHECK(!strstr(buf_str(&head), "Accept-Encoding"));
+	tear_down(f);
+}
+
+/* The call must end after `from` ms and well before what else would end it. */
+static void check_time(int64_t began_us, int64_t from_ms)
+{
+	int64_t ms = (clock_monotonic_us() - began_us) / 1000;
+	CHECK(ms >= from_ms && ms < from_ms + 5000);
+}
+
+/* Takes the C library's place: a name server that keeps its answer to itself. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+	(void)host, (void)service, (void)hints, (void)out;
+	if (!strcmp(host, "slow.test"))
+		for (;;)
+			pause();
+	return EAI_NONAME;
+}
+
+TEST(a_name_server_that_is_silent_holds_up_nobody_else)
+{
+	struct fixture *f = set_up_with(&(struct http_client_options){ .connect_timeout_ms = 300 });
+	f->call.method = "GET";
+	f->call.url = "http://slow.test/";
+	int64_t began = clock_monotonic_us();
+	CHECK_INT(http_call(f->client, &f->call, &f->e), -ETIMEDOUT);
+	CHECK_HAS(f->e.msg, "slow.test: timed out connecting");
+	check_time(began, 300);
+	CHECK_OK(get(f, "/hello"), &f->e);
+	tear_down(f);
+}
+
 TEST(each_way_to_answer_badly_has_its_error)
 {
 	static const struct {
@@ -354,6 +412,7 @@ TEST(each_way_to_answer_badly_has_its_error)
 		{ "/nothing", -ECONNRESET },
 		{ "/reset", -ECONNRESET },
 		{ "/garbage", -EPROTO },
+		{ "/no-gzip", -EPROTO },
 		{ "/bad-chunks", -EPROTO },
 		{ "/lies-hugely", -EFBIG },
 		{ "/lies-below-zero", -EPROTO },
@@ -400,13 +459,6 @@ TEST(nobody_listening_is_a_refused_connection)
 	CHECK_INT(http_call(f->client, &f->call, &f->e), -EHOSTUNREACH);
 	CHECK(!strstr(f->e.msg, "pass"));
 	tear_down(f);
-}
-
-/* The call must end after `from` ms and well before what else would end it. */
-static void check_time(int64_t began_us, int64_t from_ms)
-{
-	int64_t ms = (clock_monotonic_us() - began_us) / 1000;
-	CHECK(ms >= from_ms && ms < from_ms + 5000);
 }
 
 TEST(a_server_that_is_silent_or_stalls_is_given_up)
