@@ -3,11 +3,15 @@
  * Mounts the filesystem over a fake view, for tests of the filesystem alone:
  *
  *	fsmount [-o OPTIONS] [-b BLOCKS_DIR] [-n EXTRA_BLOCKS] [-r BUCKET_DIR] [-t THREADS] \
- *	        MOUNTPOINT UPPER_DIR STATE_DIR
+ *	        [-S [-R resend|slots|both] [-H HANG_MS] [-C FILE]] MOUNTPOINT UPPER_DIR STATE_DIR
  *
- * SIGHUP publishes what is in BLOCKS_DIR then; SIGTERM and SIGINT unmount.
+ * SIGHUP publishes what is in BLOCKS_DIR then; SIGTERM and SIGINT unmount. With -S under a supervisor; a worker dies as soon as it
+ * serves if FILE is there.
  */
 #include "fs/mount.h"
+#include "fs/supervisor.h"
+#include "fs/worker.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "store/bucket_fs.h"
 #include "tests/support/fake_view.h"
@@ -45,50 +49,102 @@ static void render_config(void *arg, struct buf *out)
 	buf_add_str(out, "type: FILESYSTEM\n");
 }
 
-int main(int argc, char **argv)
+struct arguments {
+	struct fs_options fs;
+	struct supervisor_options supervisor;
+	const char *blocks, *bucket_dir, *crash_if;
+	unsigned extra;
+	bool is_supervised;
+};
+
+static enum supervisor_replay replay_of(const char *word)
 {
-	struct fs_options o = { .linger_ms = 1000 };
-	const char *blocks = NULL, *bucket_dir = NULL;
-	unsigned extra = 0;
-	for (int c; (c = getopt(argc, argv, "o:b:n:r:t:")) != -1;) {
+	return !strcmp(word, "resend")  ? REPLAY_RESEND
+	       : !strcmp(word, "slots") ? REPLAY_SLOTS
+	       : !strcmp(word, "both")  ? REPLAY_BOTH
+					: REPLAY_AUTO;
+}
+
+static bool parse(int argc, char **argv, struct arguments *a)
+{
+	*a = (struct arguments){ .fs.linger_ms = 1000, .supervisor = { .linger_ms = 1000, .extra_fd = -1 } };
+	for (int c; (c = getopt(argc, argv, "o:b:n:r:t:SR:H:C:")) != -1;) {
 		switch (c) {
-		case 'o': o.fuse_options = optarg; break;
-		case 'b': blocks = optarg; break;
-		case 'n': extra = (unsigned)atoi(optarg); break;
-		case 'r': bucket_dir = optarg; break;
-		case 't': o.threads = (unsigned)atoi(optarg); break;
-		default: return 2;
+		case 'o': a->fs.fuse_options = optarg; break;
+		case 'b': a->blocks = optarg; break;
+		case 'n': a->extra = (unsigned)atoi(optarg); break;
+		case 'r': a->bucket_dir = optarg; break;
+		case 't': a->fs.threads = (unsigned)atoi(optarg); break;
+		case 'S': a->is_supervised = true; break;
+		case 'R': a->supervisor.replay = replay_of(optarg); break;
+		case 'H': a->supervisor.hang_ms = atoi(optarg); break;
+		case 'C': a->crash_if = optarg; break;
+		default: return false;
 		}
 	}
-	if (argc - optind != 3) {
-		fprintf(stderr, "usage: see the source\n");
-		return 2;
-	}
-	o.mountpoint = argv[optind];
-	o.upper_dir = argv[optind + 1];
-	o.state_dir = argv[optind + 2];
+	if (argc - optind != 3)
+		return false;
+	a->fs.mountpoint = argv[optind];
+	a->fs.upper_dir = argv[optind + 1];
+	a->fs.state_dir = argv[optind + 2];
+	return true;
+}
 
+static void say_mounted(void *arg)
+{
+	log_info("mounted", KV("mountpoint", arg));
+}
+
+static int supervise(struct arguments *a, char **argv)
+{
+	struct err e = { .msg = "" };
+	char *path = realpath(a->fs.mountpoint, NULL);
+	a->supervisor.mountpoint = path ? path : a->fs.mountpoint;
+	a->supervisor.fuse_options = a->fs.fuse_options;
+	a->supervisor.worker_argv = argv;
+	a->supervisor.passes_sighup = true;
+	a->supervisor.ready = say_mounted;
+	a->supervisor.arg = path;
+	int r = supervisor_run(&a->supervisor, &e);
+	if (r < 0 && e.msg[0])
+		log_error("not mounted", KV("err", e.msg));
+	free(path);
+	log_info("unmounted");
+	return r < 0;
+}
+
+static int serve(struct arguments *a)
+{
 	struct err e = { .msg = "" };
 	struct waiting w = { 0 };
 	sigemptyset(&w.signals);
-	sigaddset(&w.signals, SIGTERM);
-	sigaddset(&w.signals, SIGINT);
+	if (!a->is_supervised) {
+		sigaddset(&w.signals, SIGTERM);
+		sigaddset(&w.signals, SIGINT);
+	}
 	sigaddset(&w.signals, SIGHUP);
 	sigaddset(&w.signals, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &w.signals, NULL);
-	if (bucket_dir && bucket_fs_new(bucket_dir, &o.bucket, &e) < 0) {
+	if (a->bucket_dir && bucket_fs_new(a->bucket_dir, &a->fs.bucket, &e) < 0) {
 		log_error("no bucket", KV("err", e.msg));
 		return 1;
 	}
+	if (a->is_supervised && worker_attach(&a->fs.worker, &e) < 0) {
+		log_error("no worker", KV("err", e.msg));
+		return 1;
+	}
 	struct fs_control_file config = { .name = "config.yaml", .render = render_config };
-	o.control = &config;
-	o.n_control = 1;
-	o.view = w.view = fake_view_new(blocks, extra);
-	if (fs_mount_start(&o, &w.fs, &e) < 0) {
+	a->fs.control = &config;
+	a->fs.n_control = 1;
+	a->fs.view = w.view = fake_view_new(a->blocks, a->extra);
+	if (fs_mount_start(&a->fs, &w.fs, &e) < 0) {
 		log_error("not mounted", KV("err", e.msg));
 		return 1;
 	}
-	log_info("mounted", KV("mountpoint", o.mountpoint));
+	if (a->crash_if && file_exists(a->crash_if))
+		raise(SIGKILL);
+	if (!a->fs.worker)
+		log_info("mounted", KV("mountpoint", a->fs.mountpoint));
 	pthread_t signals;
 	pthread_create(&signals, NULL, wait_for_signals, &w);
 	fs_mount_wait(w.fs);
@@ -96,7 +152,19 @@ int main(int argc, char **argv)
 	pthread_join(signals, NULL);
 	fs_mount_free(w.fs);
 	view_close(w.view);
-	bucket_free(o.bucket);
-	log_info("unmounted");
+	bucket_free(a->fs.bucket);
+	worker_free(a->fs.worker);
+	if (!a->is_supervised)
+		log_info("unmounted");
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a;
+	if (!parse(argc, argv, &a)) {
+		fprintf(stderr, "usage: see the source\n");
+		return 2;
+	}
+	return a.is_supervised && !worker_is_wanted() ? supervise(&a, argv) : serve(&a);
 }

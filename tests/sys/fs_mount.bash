@@ -6,11 +6,13 @@ MNT=$WORK/mnt
 BLOCKS=$WORK/blocks
 mkdir -p "$MNT" "$BLOCKS"
 
-# fs_mount [FLAGS...]: on $MNT, with the upper directory $WORK/upper and its state in $WORK/state; $MOUNT_PID is the process.
+# fs_mount [FLAGS...]: on $MNT, with the upper directory $WORK/upper and its state in $WORK/state; $MOUNT_PID is the process, a
+# supervisor unless SUPERVISED is empty.
+SUPERVISED=-S
 fs_mount() {
 	[[ -x $FSMOUNT ]] || fail "$FSMOUNT is not built"
 	logs=("$WORK/fsmount.log")
-	"$FSMOUNT" -b "$BLOCKS" "$@" "$MNT" "$WORK/upper" "$WORK/state" >>"$WORK/fsmount.log" 2>&1 </dev/null &
+	"$FSMOUNT" ${SUPERVISED:+"$SUPERVISED"} -b "$BLOCKS" "$@" "$MNT" "$WORK/upper" "$WORK/state" >>"$WORK/fsmount.log" 2>&1 </dev/null &
 	MOUNT_PID=$!
 	pids+=("$MOUNT_PID")
 	mounts=("$MNT")
@@ -40,3 +42,10 @@ errno_of() {
 	fi
 	tail -n 1 <<<"$said"
 }
+
+# workers_of PID: the processes that a supervisor has started and that live; the one that serves is the first.
+workers_of() { ps -o pid=,stat= --ppid "$1" --sort=start_time | awk '$2 !~ /^Z/ {print $1}'; }
+worker_of() { workers_of "$1" | head -n 1; }
+
+# restarts_for REASON: what the worker of $MNT counts.
+restarts_for() { sed -n "s/^thanosfs_worker_restarts_total{reason=\"$1\"} //p" "$MNT/.thanosfs/metrics"; }
