@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/open_count.h"
 
+#include "tests/support/killed.h"
 #include "tests/support/test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 TEST(opens_and_closes_of_a_node_add_up)
 {
@@ -74,6 +81,202 @@ TEST(each_open_node_is_visited_with_its_count)
 	open_count_add(c, 3, NULL, 0);
 	open_count_each(c, add_up, &sum);
 	CHECK_INT(sum, 23);
+	open_count_free(c);
+}
+
+static size_t all_bytes(void)
+{
+	return (journal_bytes() + 4095) / 4096 * 4096 + open_count_bytes();
+}
+
+/* Journal and counts in one piece of memory, as each process finds them. */
+struct process {
+	char *region;
+	struct journal *j;
+	struct open_count *c;
+};
+
+static struct process attach(char *region)
+{
+	struct process p = { .region = region, .j = journal_attach(region) };
+	p.c = open_count_attach(region + (journal_bytes() + 4095) / 4096 * 4096, p.j);
+	return p;
+}
+
+static void detach(struct process *p)
+{
+	open_count_free(p->c);
+	journal_free(p->j);
+}
+
+enum deed { OPEN, CLOSE, OPEN_IN_VAIN };
+
+static void do_once(struct process *p, uint64_t unique, uint64_t id, enum deed deed)
+{
+	struct journal_op *op;
+	unsigned left;
+	bool is_kept;
+	enum journal_verdict v = journal_begin(p->j, unique, &op);
+	if (v == JOURNAL_SILENCE)
+		return;
+	if (v == JOURNAL_DO && deed == CLOSE)
+		open_count_drop(p->c, id, op, JOURNAL_COUNTED, &left, &is_kept);
+	else if (v == JOURNAL_DO)
+		open_count_add(p->c, id, op, JOURNAL_COUNTED);
+	if (v == JOURNAL_DO)
+		journal_done(op, deed == OPEN_IN_VAIN ? -2 : 0);
+	if (deed == OPEN_IN_VAIN)
+		open_count_drop(p->c, id, op, JOURNAL_RETURNED, &left, &is_kept);
+	journal_end(op);
+}
+
+static enum deed deed_now;
+
+static void do_deed(void *arg)
+{
+	do_once(arg, 2, 7, deed_now);
+}
+
+TEST(killed_after_any_store_an_open_or_a_close_counts_once)
+{
+	char *region = killed_shared(all_bytes());
+	for (deed_now = OPEN; deed_now <= OPEN_IN_VAIN; deed_now++) {
+		unsigned want = deed_now == OPEN ? 4 : deed_now == CLOSE ? 2 : 3;
+		unsigned long at[512];
+		size_t n = 0;
+		for (size_t i = 0; i == 0 || i < n; i++) {
+			memset(region, 0, all_bytes());
+			struct process p = attach(region);
+			for (int k = 0; k < 3; k++)
+				open_count_add(p.c, 7, NULL, 0);
+			open_count_add(p.c, 8, NULL, 0);
+			if (n == 0) {
+				n = killed_changes(do_deed, &p, region, all_bytes(), at, 512);
+				CHECK(n > 20);
+				CHECK_INT(open_count_get(p.c, 7), want);
+				detach(&p);
+				i = (size_t)-1;
+				continue;
+			}
+			CHECK(killed_at(KILLED_INSTRUCTION, at[i], do_deed, &p));
+			detach(&p);
+			struct process next = attach(region);
+			do_once(&next, 2 | 1ull << 63, 7, deed_now);
+			CHECK_INT(open_count_get(next.c, 7), want);
+			CHECK_INT(open_count_get(next.c, 8), 1);
+			CHECK_INT(open_count_nodes(next.c), 2);
+			detach(&next);
+		}
+	}
+}
+
+/* A long series of opens and closes, the i-th of which is known from i and the seed alone. */
+struct series {
+	struct process p;
+	uint64_t seed;
+	volatile uint64_t at, end;
+};
+
+enum { SERIES_IDS = 60000, SERIES = 400000 };
+
+static enum deed nth(const struct series *s, uint64_t i, uint64_t *id)
+{
+	uint64_t state = s->seed + i / 2 * 2;
+	uint64_t r = test_random(&state);
+	*id = (r % SERIES_IDS + 1) << 12 | i / 100000; /* others as time goes on: those left behind add up */
+	/* One in four stays open. */
+	return i % 2 == 0 ? OPEN : r >> 40 & 3 ? CLOSE : OPEN_IN_VAIN;
+}
+
+static void go_through(struct series *s, uint64_t mark)
+{
+	for (; s->at < s->end; s->at++) {
+		uint64_t id;
+		enum deed deed = nth(s, s->at, &id);
+		do_once(&s->p, 2 * (s->at + 1) | mark, id, deed);
+		mark = 0;
+	}
+}
+
+TEST(counts_are_exact_however_often_the_process_is_killed)
+{
+	char *region = killed_shared(all_bytes());
+	struct series *s = killed_shared(sizeof *s);
+	s->seed = (uint64_t)getpid();
+	s->end = SERIES;
+	printf("seed %llu\n", (unsigned long long)s->seed);
+	unsigned kills = 0;
+	uint64_t state = s->seed;
+	for (bool was_killed = true; was_killed; kills += was_killed) {
+		s->p = attach(region);
+		pid_t pid = fork();
+		if (pid == 0) {
+			go_through(s, 1ull << 63);
+			_exit(0);
+		}
+		usleep((useconds_t)(500 + test_random(&state) % 4000));
+		kill(pid, SIGKILL);
+		int status;
+		waitpid(pid, &status, 0);
+		was_killed = WIFSIGNALED(status);
+		detach(&s->p);
+	}
+	CHECK(kills > 5);
+	s->p = attach(region);
+	uint64_t opens = 0, got = 0;
+	struct open_count *model = open_count_new(NULL);
+	for (uint64_t i = 0; i < SERIES; i++) {
+		uint64_t id;
+		unsigned left;
+		bool is_kept;
+		enum deed deed = nth(s, i, &id);
+		if (deed == OPEN)
+			open_count_add(model, id, NULL, 0);
+		else if (deed == CLOSE)
+			open_count_drop(model, id, NULL, 0, &left, &is_kept);
+	}
+	for (uint64_t i = 0; i < SERIES; i += 2) {
+		uint64_t id;
+		nth(s, i, &id);
+		CHECK_INT(open_count_get(s->p.c, id), open_count_get(model, id));
+	}
+	open_count_each(model, add_up, &opens);
+	open_count_each(s->p.c, add_up, &got);
+	CHECK(opens == got);
+	CHECK_INT(open_count_nodes(s->p.c), open_count_nodes(model));
+	detach(&s->p);
+	open_count_free(model);
+}
+
+TEST(more_open_nodes_than_there_is_room_for_are_refused)
+{
+	struct open_count *c = open_count_new(NULL);
+	unsigned left;
+	bool is_kept;
+	for (uint64_t id = 1; id <= OPEN_COUNT_NODES; id++)
+		CHECK_INT(open_count_add(c, id, NULL, 0), 1);
+	CHECK_INT(open_count_add(c, OPEN_COUNT_NODES + 1, NULL, 0), -ENFILE);
+	CHECK_INT(open_count_add(c, 1, NULL, 0), 2);
+	CHECK(open_count_drop(c, 2, NULL, 0, &left, &is_kept));
+	CHECK_INT(open_count_add(c, OPEN_COUNT_NODES + 1, NULL, 0), 1);
+	open_count_free(c);
+}
+
+TEST(what_is_kept_is_known_until_the_last_close)
+{
+	struct open_count *c = open_count_new(NULL);
+	unsigned left;
+	bool is_kept;
+	CHECK(!open_count_set_kept(c, 5));
+	open_count_add(c, 5, NULL, 0);
+	open_count_add(c, 5, NULL, 0);
+	CHECK(open_count_set_kept(c, 5));
+	CHECK(open_count_drop(c, 5, NULL, 0, &left, &is_kept) && is_kept);
+	CHECK(open_count_is_kept(c, 5));
+	CHECK(open_count_drop(c, 5, NULL, 0, &left, &is_kept) && is_kept);
+	CHECK(!open_count_is_kept(c, 5));
+	open_count_add(c, 5, NULL, 0);
+	CHECK(!open_count_is_kept(c, 5));
 	open_count_free(c);
 }
 
