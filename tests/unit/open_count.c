@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -137,35 +138,37 @@ static void do_deed(void *arg)
 	do_once(arg, 2, 7, deed_now);
 }
 
+/* One open of three, of another node than the one that is left alone. */
+static struct process three_open(void)
+{
+	struct process p = attach(killed_shared(all_bytes()));
+	for (int k = 0; k < 3; k++)
+		open_count_add(p.c, 7, NULL, 0);
+	open_count_add(p.c, 8, NULL, 0);
+	return p;
+}
+
 TEST(killed_after_any_store_an_open_or_a_close_counts_once)
 {
-	char *region = killed_shared(all_bytes());
 	for (deed_now = OPEN; deed_now <= OPEN_IN_VAIN; deed_now++) {
 		unsigned want = deed_now == OPEN ? 4 : deed_now == CLOSE ? 2 : 3;
 		unsigned long at[512];
-		size_t n = 0;
-		for (size_t i = 0; i == 0 || i < n; i++) {
-			memset(region, 0, all_bytes());
-			struct process p = attach(region);
-			for (int k = 0; k < 3; k++)
-				open_count_add(p.c, 7, NULL, 0);
-			open_count_add(p.c, 8, NULL, 0);
-			if (n == 0) {
-				n = killed_changes(do_deed, &p, region, all_bytes(), at, 512);
-				CHECK(n > 20);
-				CHECK_INT(open_count_get(p.c, 7), want);
-				detach(&p);
-				i = (size_t)-1;
-				continue;
-			}
+		struct process p = three_open();
+		size_t n = killed_changes(do_deed, &p, p.region, all_bytes(), at, 512);
+		CHECK(n > 20);
+		CHECK_INT(open_count_get(p.c, 7), want);
+		detach(&p);
+		for (size_t i = 0; i < n; i++) {
+			p = three_open();
 			CHECK(killed_at(KILLED_INSTRUCTION, at[i], do_deed, &p));
+			struct process next = attach(p.region);
 			detach(&p);
-			struct process next = attach(region);
 			do_once(&next, 2 | 1ull << 63, 7, deed_now);
 			CHECK_INT(open_count_get(next.c, 7), want);
 			CHECK_INT(open_count_get(next.c, 8), 1);
 			CHECK_INT(open_count_nodes(next.c), 2);
 			detach(&next);
+			munmap(next.region, all_bytes());
 		}
 	}
 }
