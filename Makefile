@@ -144,9 +144,6 @@ $(BENCHES) $(GENS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 # The filesystem alone, over a view that is not there.
 $(B)/tests/gen/fsmount: $(B)/tests/support/fake_view.o
 
-# The one program that serves TLS of its own.
-$(B)/tests/gen/s3serve: LIBS += -lssl
-
 # A fuzzer builds two ways: with a main that replays a corpus, and in the variant fuzz with libFuzzer.
 FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/replay.o)
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_MAIN) $(B)/libsupport.a $(B)/libthanosfs.a

@@ -503,6 +503,7 @@ void s3serve_loop_add(struct s3serve_loop *l, int fd)
 	c->fd = fd;
 	c->worker = w;
 	c->heap_at = SIZE_MAX;
+	buf_reserve(&c->in, 4096);
 	c->exchange.fd = c->exchange.answer.fd = -1;
 	if (l->o.tls) {
 		c->tls = SSL_new(l->o.tls);

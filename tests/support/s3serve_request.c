@@ -74,6 +74,7 @@ bool s3serve_param(const struct s3serve_request *q, const char *name, struct buf
 			continue;
 		if (out) {
 			buf_reset(out);
+			buf_reserve(out, 1);
 			if (!s3serve_decode(q->params[i].value, true, out) || memchr(out->data, 0, out->len))
 				buf_reset(out);
 			buf_str(out);
