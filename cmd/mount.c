@@ -8,6 +8,7 @@
 #include "cmd/mount_flags.h"
 #include "cmd/mount_worker.h"
 #include "fs/supervisor.h"
+#include "fs/upgrade.h"
 #include "fs/worker.h"
 #include "lib/base/file.h"
 
@@ -150,7 +151,7 @@ static int supervise(struct command_line *c, struct err *e)
 	mount_raise_descriptor_limit();
 	int r = supervisor_run(&o, e);
 	if (r == 0)
-		log_info("unmounted", KV("mountpoint", c->mountpoint));
+		log_info("unmounted", KV("mountpoint", c->mountpoint ? c->mountpoint : c->flags.mountpoint));
 	return r;
 }
 
@@ -158,6 +159,8 @@ static int run(struct command_line *c)
 {
 	struct err e = { .msg = "" };
 	int status = 0;
+	if (supervisor_is_resumed())
+		return supervise(c, &e) < 0 ? STATUS_FAILED : 0;
 	int r = resolve_paths(c, &e);
 	if (r == 0 && c->flags.is_daemon && background_start(&c->ready_fd, &status))
 		return status;
@@ -174,6 +177,31 @@ static int run(struct command_line *c)
 	if (r < 0 && e.msg[0])
 		log_error("mount failed", KV("err", e.msg));
 	return r < 0 ? STATUS_FAILED : 0;
+}
+
+static int upgrade(struct command_line *c)
+{
+	struct err e;
+	char was[UPGRADE_VERSION_BYTES];
+	c->mountpoint = realpath(c->flags.mountpoint, NULL);
+	int r = c->mountpoint ? upgrade_ask(c->mountpoint, was, &e)
+			      : err_errno(&e, -errno, "mount point %s", c->flags.mountpoint);
+	if (r < 0) {
+		fprintf(stderr, "thanosfs mount: %s\n", e.msg);
+		return STATUS_FAILED;
+	}
+	printf("%s: version %s serves, after %s\n", c->mountpoint, THANOSFS_VERSION, was);
+	return 0;
+}
+
+/* The supervisor of a mount wants to know whether this program could take its place; the arguments were understood. */
+static int be_tried(void)
+{
+	struct err e;
+	if (upgrade_try(&e) == 0)
+		return 0;
+	fprintf(stderr, "%s\n", e.msg);
+	return STATUS_FAILED;
 }
 
 static int be_worker(struct command_line *c)
@@ -198,7 +226,10 @@ int cmd_mount(int argc, char **argv)
 		status = c.flags.help ? command_help(&mount_flag_set) : command_version();
 	} else {
 		log_setup(c.flags.log_level, c.flags.log_format);
-		status = worker_is_wanted() ? be_worker(&c) : run(&c);
+		status = upgrade_is_tried()   ? be_tried()
+			 : worker_is_wanted() ? be_worker(&c)
+			 : c.flags.upgrade    ? upgrade(&c)
+					      : run(&c);
 	}
 	fini(&c);
 	return status;

@@ -145,6 +145,12 @@ static const struct flag table[] = {
 		.help = "How long a read from the bucket is retried before zeros stand in for its bytes, "
 			"which fails "
 			"the query and nothing else." },
+	{ .name = "upgrade",
+		.type = FLAG_BOOL,
+		AT(upgrade),
+		.help = "Has this program take over the running mount at MOUNTPOINT, with the flags that one "
+			"was "
+			"given, and ends when it serves." },
 	{ .name = "no-supervisor",
 		.type = FLAG_BOOL,
 		AT(no_supervisor),
@@ -274,6 +280,8 @@ int mount_flags_parse(int argc, char *const *argv, struct mount_flags *f, struct
 	if (!*rest[0])
 		return err_set(e, -EINVAL, "the mount point is empty");
 	f->mountpoint = rest[0];
+	if (f->upgrade)
+		return 0;
 	if (f->http_address && !*f->http_address) {
 		free(f->http_address);
 		f->http_address = NULL;

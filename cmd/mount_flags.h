@@ -11,6 +11,7 @@
 
 struct mount_flags {
 	bool help, version;
+	bool upgrade;           /* then only the mount point counts */
 	const char *mountpoint; /* borrowed from argv */
 
 	/* Exactly one of the two is not NULL. */

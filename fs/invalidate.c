@@ -202,6 +202,21 @@ bool invalidate_end_ms(struct invalidate *v, unsigned ms)
 	return ended;
 }
 
+void invalidate_go_on(struct invalidate *v)
+{
+	pthread_mutex_lock(&v->lock);
+	v->stop = false;
+	bool has_ended = v->has_ended;
+	v->has_ended = false;
+	pthread_mutex_unlock(&v->lock);
+	if (!has_ended)
+		return;
+	/* It ended after all, between the two. */
+	pthread_join(v->thread, NULL);
+	if (pthread_create(&v->thread, NULL, serve, v) != 0)
+		abort();
+}
+
 void invalidate_free(struct invalidate *v)
 {
 	if (!v)

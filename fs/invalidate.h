@@ -25,7 +25,8 @@ struct invalidate *invalidate_over_link(int fd);
  * end within ms.
  */
 bool invalidate_end_ms(struct invalidate *v, unsigned ms);
-void invalidate_free(struct invalidate *v); /* waits for that end; NULL is fine */
+void invalidate_go_on(struct invalidate *v); /* after such a failure: it does not end */
+void invalidate_free(struct invalidate *v);  /* waits for that end; NULL is fine */
 
 size_t invalidate_owed_bytes(void);
 

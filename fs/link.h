@@ -16,6 +16,7 @@ enum link_kind {
 	LINK_STOP,      /* finish the requests at hand, and end */
 	LINK_RETIRE,    /* likewise, and as fast as possible: another one waits to take over */
 	/* to the supervisor */
+	LINK_READY,   /* LINK_START, whenever */
 	LINK_BUILT,   /* LINK_SERVE, please */
 	LINK_SERVING, /* requests are being answered */
 	LINK_DROP_PAGES,

@@ -32,6 +32,10 @@ static int init(struct supervisor *s, const struct supervisor_options *o, struct
 		.fuse_fd = -1,
 		.helper_fd = -1,
 		.signal_fd = -1,
+		.listen_fd = -1,
+		.client_fd = -1,
+		.program_fd = -1,
+		.try_fd = -1,
 		.state = { .fd = -1 },
 		.worker = CHILD_NONE,
 		.standby = CHILD_NONE };
@@ -52,6 +56,8 @@ static int init(struct supervisor *s, const struct supervisor_options *o, struct
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s->signal_fd < 0)
 		return err_errno(e, -errno, "listening to signals");
+	if (supervisor_is_resumed())
+		return upgrade_resume(s, e);
 	int r = shared_state_create(o->mountpoint, &s->state, e);
 	if (r == 0)
 		s->kept = fd_store_attach(shared_state_region(&s->state, SHARED_REGION_KEPT));
@@ -71,6 +77,10 @@ static void fini(struct supervisor *s)
 		close(s->helper_fd);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
+	if (s->listen_fd >= 0)
+		close(s->listen_fd);
+	if (s->client_fd >= 0)
+		close(s->client_fd);
 	if (s->options.extra_fd >= 0)
 		close(s->options.extra_fd);
 	shared_state_close(&s->state);
@@ -152,7 +162,14 @@ static void on_message(struct supervisor *s, struct child *c, const struct link_
 		if (!s->has_ended)
 			send_to(c, (struct link_message){ .kind = LINK_SERVE }, &s->fuse_fd, 1);
 		break;
-	case LINK_SERVING: on_serving(s, c); break;
+	case LINK_READY:
+		if (c == &s->standby)
+			upgrade_standby_ready(s);
+		break;
+	case LINK_SERVING:
+		on_serving(s, c);
+		upgrade_serving(s);
+		break;
 	case LINK_DROP_PAGES:
 	case LINK_DROP_NAME:
 	case LINK_DROP_NODE:
@@ -277,7 +294,10 @@ static void reap(struct supervisor *s)
 		} else if (pid == s->standby.pid) {
 			s->standby.pid_is_gone = true;
 			child_close(&s->standby);
+			upgrade_standby_died(s);
 			s->standby_at_us = clock_monotonic_us() + STANDBY_RETRY_US;
+		} else if (pid == s->try_pid) {
+			upgrade_tried(s, WIFEXITED(status) && WEXITSTATUS(status) == 0);
 		} else if (pid == s->unmounter) {
 			s->unmounter = 0;
 			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
@@ -406,6 +426,8 @@ static void supervise(struct supervisor *s)
 		struct pollfd p[] = {
 			{ .fd = s->signal_fd, .events = POLLIN },
 			{ .fd = s->worker.is_silent ? -1 : s->worker.link, .events = POLLIN },
+			{ .fd = s->standby.is_silent ? -1 : s->standby.link, .events = POLLIN },
+			{ .fd = s->listen_fd, .events = POLLIN },
 		};
 		int64_t left_us = next_tick - clock_monotonic_us();
 		int r = poll(p, ARRAY_LEN(p), left_us > 0 ? (int)(left_us / 1000) + 1 : 0);
@@ -413,6 +435,10 @@ static void supervise(struct supervisor *s)
 			on_signals(s);
 		else if (r > 0 && p[1].revents)
 			hear(s, &s->worker);
+		else if (r > 0 && p[2].revents)
+			hear(s, &s->standby);
+		else if (r > 0 && p[3].revents)
+			upgrade_accept(s);
 		if (!s->has_ended && clock_monotonic_us() >= next_tick) {
 			tick(s);
 			next_tick = clock_monotonic_us() + TICK_MS * 1000;
@@ -426,8 +452,14 @@ int supervisor_run(const struct supervisor_options *options, struct err *e)
 	struct err own = { .msg = "" };
 	int r = init(&s, options, &own);
 	s.err = &own;
+	struct err why;
+	if (r == 0 && upgrade_listen(&s, &why) < 0)
+		log_warn("the mount can't be upgraded while it runs", KV("err", why.msg));
 	if (r == 0) {
-		start_worker(&s);
+		if (s.is_mounted)
+			reap(&s); /* what ended while this process became another */
+		else
+			start_worker(&s);
 		supervise(&s);
 		r = s.result;
 	}

@@ -24,7 +24,7 @@ enum supervisor_replay {
 };
 
 struct supervisor_options {
-	const char *mountpoint;   /* absolute */
+	const char *mountpoint;   /* absolute; not looked at in a process that is resumed */
 	const char *fuse_options; /* as mount_point_open takes them */
 	char *const *worker_argv; /* how a worker is called; its environment is this one's */
 	enum supervisor_replay replay;
@@ -36,6 +36,9 @@ struct supervisor_options {
 	void (*ready)(void *arg); /* the mount answers; called once */
 	void *arg;
 };
+
+/* This process was a supervisor before it became this program (upgrade.h): all there is to do is supervisor_run. */
+bool supervisor_is_resumed(void);
 
 /*
  * Mounts, supervises, and returns when the mount has ended: 0, or -errno where it never began; the first worker has logged why,

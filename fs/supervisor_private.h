@@ -88,6 +88,21 @@ struct supervisor {
 	bool is_ending;          /* the worker was told so */
 	bool has_ended;
 	int result;
+
+	/* supervisor_upgrade.c's */
+	int listen_fd, client_fd, program_fd, try_fd;
+	pid_t try_pid; /* the new program on trial, or 0 */
+	bool is_upgrading;
+	char was_version[SHARED_VERSION_SIZE];
 };
+
+int upgrade_listen(struct supervisor *s, struct err *e);
+void upgrade_accept(struct supervisor *s); /* listen_fd is readable */
+void upgrade_tried(struct supervisor *s, bool is_accepted);
+int upgrade_resume(
+	struct supervisor *s, struct err *e); /* what the version before has left; in place of making it */
+void upgrade_standby_ready(struct supervisor *s);
+void upgrade_standby_died(struct supervisor *s);
+void upgrade_serving(struct supervisor *s);
 
 #endif

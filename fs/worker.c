@@ -106,6 +106,8 @@ int worker_attach(struct worker **out, struct err *e)
 	if (r == 0 && pipe2(w->wake, O_CLOEXEC) < 0)
 		r = err_errno(e, -errno, "making a pipe");
 	if (r == 0)
+		r = link_send(w->link, &(struct link_message){ .kind = LINK_READY }, NULL, 0);
+	if (r == 0)
 		r = expect(w, LINK_START, &m, &fd, e);
 	if (r < 0) {
 		worker_free(w);
