@@ -344,18 +344,16 @@ static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 		return;
 	struct fs *fs = fs_of(req);
 	const struct fs_node_ops *ops = fs_ops_of(id);
-	int r = 0;
-	bool is_counted = c.is_done && journal_has(c.op, JOURNAL_COUNTED);
-	if (c.is_done) {
-		r = (int)c.op->result;
+	/* Counted before it is opened: a name that goes meanwhile leaves the descriptor behind. */
+	int r = c.is_done ? (int)c.op->result : count_open(fs, id, c.op);
+	bool is_counted = c.is_done ? journal_has(c.op, JOURNAL_COUNTED) : r == 0;
+	if (c.is_done && r == 0) {
 		fi->flags &= ~O_TRUNC; /* that is done too */
-	} else {
-		/* Counted before it is opened: a name that goes meanwhile leaves the descriptor behind. */
-		r = count_open(fs, id, c.op);
-		is_counted = r == 0;
-	}
-	if (r == 0)
+		if (ops->open)
+			ops->open(fs, id, fi); /* for how it is cached; that it is open was decided before */
+	} else if (r == 0) {
 		r = ops->open ? ops->open(fs, id, fi) : -ENOSYS;
+	}
 	change_done(&c, r);
 	fi->fh = id;
 	if (r < 0 && is_counted)

@@ -164,6 +164,7 @@ TEST(killed_after_any_store_a_process_has_made_a_name_once)
 	unsigned long at[256];
 	start_anew(w);
 	size_t n = killed_changes(make_name, w, w, bytes, at, 256);
+	journal_free(w->j);
 	CHECK(n > 15);
 	unsigned repeated = 0, answered = 0, silent = 0;
 	for (size_t i = 0; i < n; i++) {

@@ -188,6 +188,7 @@ static void start_process(const char *dir)
 	char *argv[] = { (char *)"test", NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 	session = fuse_session_new(&args, &ops, sizeof ops, &fs);
+	fuse_opt_free_args(&args);
 	CHECK(session && fuse_session_custom_io(session, &io, open("/dev/null", O_RDWR | O_CLOEXEC)) == 0);
 	struct request init = { .opcode = FUSE_INIT, .n = sizeof(struct fuse_init_in) };
 	struct fuse_init_in in = { .major = 7, .minor = 31 };
