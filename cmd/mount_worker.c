@@ -16,6 +16,7 @@
 #include "lib/base/metrics.h"
 #include "lib/base/notify.h"
 #include "lib/net/http_server.h"
+#include "store/bucket_extents.h"
 #include "store/catalogue.h"
 #include "store/config.h"
 #include "store/relabel.h"
@@ -45,6 +46,8 @@ struct mount {
 	struct objstore_config *config;
 	struct relabel_configs *selector;
 	struct bucket *bucket;
+	struct extents *extents; /* what was read of segments; NULL where the bucket is local */
+	struct bucket *chunks;   /* the bucket through them; or the same as `bucket` */
 	struct catalogue *catalogue;
 	struct view *view;
 	struct fs *fs;
@@ -78,6 +81,9 @@ static void fini(struct mount *m)
 	fs_mount_free(m->fs);
 	view_close(m->view);
 	catalogue_close(m->catalogue);
+	if (m->chunks != m->bucket)
+		bucket_free(m->chunks);
+	extents_close(m->extents);
 	bucket_free(m->bucket);
 	relabel_free(m->selector);
 	objstore_config_free(m->config);
@@ -170,6 +176,39 @@ static int prepare(struct mount *m, struct err *e)
 	return r < 0 ? r : objstore_bucket_new(m->config, &layers, &m->bucket, e);
 }
 
+/* Segments of a bucket that is far away are read through a cache; indexes are read once, past it. */
+static void open_extents(struct mount *m)
+{
+	m->chunks = m->bucket;
+	if (!m->bucket->flat_listing)
+		return;
+	auto_free char *dir = xasprintf("%s/extents", m->flags->data_dir);
+	struct extents_options o = EXTENTS_DEFAULTS;
+	o.dir = dir;
+	o.max_bytes = m->flags->cache_max_bytes;
+	struct err e;
+	if (extents_open(&o, &m->extents, &e) == 0)
+		m->chunks = bucket_extents_beside(m->bucket, m->extents);
+	else
+		log_warn("the cache can't be used, segments are read from the bucket each time",
+			KV("err", e.msg));
+}
+
+/*
+ * The cache's size is shared: made slots take what they need, but for a quarter, as what they were made of is needed only
+ * once more, when they are gone.
+ */
+static uint64_t made_limit(void *arg, uint64_t made_bytes)
+{
+	const struct mount *m = arg;
+	uint64_t most = m->flags->cache_max_bytes;
+	if (!m->extents)
+		return most;
+	uint64_t for_extents = MAX_OF(most / 4, most - MIN_OF(made_bytes, most));
+	extents_set_max(m->extents, for_extents);
+	return most - MIN_OF(extents_bytes(m->extents), for_extents);
+}
+
 static int build(struct mount *m, struct err *e)
 {
 	const struct mount_flags *f = m->flags;
@@ -188,8 +227,12 @@ static int build(struct mount *m, struct err *e)
 	r = catalogue_open(catalogue_dir, m->bucket, &options, &m->catalogue, e);
 	if (r < 0)
 		return r;
+	open_extents(m);
 	struct view_options view = {
 		.dir = f->data_dir,
+		.chunks = m->chunks,
+		.made_limit = made_limit,
+		.made_limit_arg = m,
 		.dedup = { f->dedup_func, (const char *const *)f->replica_labels.data,
 			f->replica_labels.len },
 		.cache_max_bytes = f->cache_max_bytes,
@@ -344,7 +387,7 @@ static int start_fs(struct mount *m, struct err *e)
 		.upper_dir = upper,
 		.state_dir = state,
 		.view = m->view,
-		.bucket = m->bucket,
+		.bucket = m->chunks,
 		.control = control,
 		.n_control = ARRAY_LEN(control) };
 	struct fs *fs;

@@ -55,7 +55,7 @@ int view_open(const struct view_options *options, struct bucket *bucket, struct 
 	v->bucket = bucket;
 	v->catalogue = catalogue;
 	v->overrides = known;
-	v->env = (struct merged_block_env){ .bucket = bucket,
+	v->env = (struct merged_block_env){ .bucket = options->chunks ? options->chunks : bucket,
 		.func = options->dedup.func,
 		.overrides = known,
 		.news = &v->news,

@@ -51,7 +51,11 @@ void view_status_json(struct view *v, struct buf *out);
 struct view_options {
 	const char *dir; /* local directory for merged indexes, slot maps and made slots */
 	struct dedup_settings dedup;
-	uint64_t cache_max_bytes; /* of made slots */
+	struct bucket *chunks;    /* where segments are read; NULL: in the bucket itself; borrowed */
+	uint64_t cache_max_bytes; /* of made slots ... */
+	/* ... or what this gives, asked after each sync with what they take; NULL: the former */
+	uint64_t (*made_limit)(void *arg, uint64_t made_bytes);
+	void *made_limit_arg;
 	int64_t settle_ms; /* slots that turned out too small are laid out anew when none was found for this long, or after ten times as long */
 	unsigned threads;  /* that merge; 0: one a processor */
 	int64_t read_deadline_ms; /* of one read of a block; 0: none */

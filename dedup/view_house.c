@@ -98,9 +98,12 @@ static void keep_limit(struct view *v, struct view_snapshot *s)
 	struct made_list made = { 0 };
 	for (size_t i = 0; i < s->n; i++)
 		merged_block_each_made(s->blocks[i], add_made, &made);
-	if (made.total > v->options.cache_max_bytes)
+	uint64_t limit = v->options.cache_max_bytes;
+	if (v->options.made_limit)
+		limit = v->options.made_limit(v->options.made_limit_arg, made.total);
+	if (made.total > limit)
 		vec_sort(&made.list, by_use);
-	for (size_t i = 0; i < made.list.len && made.total > v->options.cache_max_bytes; i++) {
+	for (size_t i = 0; i < made.list.len && made.total > limit; i++) {
 		const struct made *m = &made.list.data[i];
 		merged_block_discard_made(m->block, m->segment);
 		metric_add(cache_evicted, m->bytes);

@@ -14,6 +14,7 @@
 struct extents_bucket {
 	struct bucket base;
 	struct bucket *inner;
+	bool is_beside; /* inner is borrowed */
 	struct extents *x;
 	unsigned open_sources; /* under the cache's lock */
 };
@@ -211,7 +212,8 @@ static void extents_bucket_free(struct bucket *b)
 {
 	struct extents_bucket *eb = extents_of(b);
 	extents_fetch_drain(eb->x, &eb->open_sources);
-	bucket_free(eb->inner);
+	if (!eb->is_beside)
+		bucket_free(eb->inner);
 	free(eb);
 }
 
@@ -232,4 +234,11 @@ struct bucket *bucket_extents_new(struct bucket *inner, struct extents *x)
 	b->inner = inner;
 	b->x = x;
 	return &b->base;
+}
+
+struct bucket *bucket_extents_beside(struct bucket *inner, struct extents *x)
+{
+	struct bucket *b = bucket_extents_new(inner, x);
+	extents_of(b)->is_beside = true;
+	return b;
 }

@@ -17,4 +17,7 @@
 /* Takes `inner`, borrows `x`. Objects are known by inner's name and their own: it must be the same next time. */
 struct bucket *bucket_extents_new(struct bucket *inner, struct extents *x);
 
+/* The same where others use `inner` as well, past the cache: it is borrowed. */
+struct bucket *bucket_extents_beside(struct bucket *inner, struct extents *x);
+
 #endif

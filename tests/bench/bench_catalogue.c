@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a start costs when the blocks are known already: opening the catalogue and one sync with a filesystem
- * bucket, each run in a process of its own. Prints the median time and the most memory. Arguments: blocks,
- * runs.
+ * What a start costs, first and when the blocks are known already: opening the catalogue and one sync with the bucket, each run
+ * in a process of its own. Prints the first and the median time and memory of the others.
+ *
+ *	bench_catalogue [BLOCKS [RUNS]]		a filesystem bucket of its own
+ *	bench_catalogue make DIR BLOCKS		only makes the bucket
+ *	bench_catalogue sync CONFIG [RUNS]	the bucket of a configuration file
  */
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
-#include "store/bucket_fs.h"
 #include "store/catalogue.h"
+#include "store/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,16 +91,20 @@ static int64_t us_of(struct timeval t)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
 }
 
-static struct result run(const char *bucket_dir, const char *dir)
+static struct result run(const char *config, const char *dir)
 {
 	struct catalogue_options o = { .min_time_ms = INT64_MIN, .max_time_ms = INT64_MAX };
 	struct catalogue_listing listing = { 0 };
 	struct result result = { 0 };
+	auto_of(objstore_config) struct objstore_config *bucket_config = NULL;
+	struct objstore_layers layers = { .retry = RETRY_DEFAULTS };
 	struct bucket *b;
 	struct catalogue *c;
 	struct err e;
+	if (objstore_config_load(config, &bucket_config, &e) < 0)
+		fail(&e);
 	int64_t start = clock_monotonic_us();
-	if (bucket_fs_new(bucket_dir, &b, &e) < 0 || catalogue_open(dir, b, &o, &c, &e) < 0)
+	if (objstore_bucket_new(bucket_config, &layers, &b, &e) < 0 || catalogue_open(dir, b, &o, &c, &e) < 0)
 		fail(&e);
 	int64_t opened = clock_monotonic_us();
 	if (catalogue_sync(c, clock_unix_ms(), &listing, &e) < 0)
@@ -115,7 +122,7 @@ static struct result run(const char *bucket_dir, const char *dir)
 	return result;
 }
 
-static struct result run_in_child(const char *bucket_dir, const char *dir)
+static struct result run_in_child(const char *config, const char *dir)
 {
 	struct result result = { 0 };
 	int ends[2];
@@ -123,7 +130,7 @@ static struct result run_in_child(const char *bucket_dir, const char *dir)
 		exit(1);
 	pid_t pid = fork();
 	if (pid == 0) {
-		result = run(bucket_dir, dir);
+		result = run(config, dir);
 		_exit(write(ends[1], &result, sizeof result) != sizeof result);
 	}
 	close(ends[1]);
@@ -149,23 +156,45 @@ static void print(const char *what, const struct result *r)
 		(double)(r->open_us + r->sync_us) / 1e3, (double)r->cpu_us / 1e3, (double)r->rss_kib / 1024);
 }
 
-int main(int argc, char **argv)
+static void measure(const char *config, const char *dir, unsigned runs)
 {
-	unsigned blocks = argc > 1 ? (unsigned)atoi(argv[1]) : 10000;
-	unsigned runs = argc > 2 ? (unsigned)atoi(argv[2]) : 11;
-	char root[] = "/tmp/thanosfs-bench-XXXXXX";
 	struct result results[MOST_RUNS];
-	if (!mkdtemp(root) || runs == 0 || runs > MOST_RUNS)
-		return 1;
-	auto_free char *bucket_dir = xasprintf("%s/bucket", root), *dir = xasprintf("%s/catalogue", root);
-	for (unsigned i = 0; i < blocks; i++)
-		make_block(bucket_dir, i);
-	struct result first = run_in_child(bucket_dir, dir);
+	struct result first = run_in_child(config, dir);
 	print("first", &first);
 	for (unsigned i = 0; i < runs; i++)
-		results[i] = run_in_child(bucket_dir, dir);
+		results[i] = run_in_child(config, dir);
 	qsort(results, runs, sizeof results[0], compare_times);
 	print("known", &results[runs / 2]);
+}
+
+static unsigned number(int argc, char **argv, int i, unsigned otherwise)
+{
+	return argc > i ? (unsigned)atoi(argv[i]) : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+	char root[] = "/tmp/thanosfs-bench-XXXXXX";
+	bool only_makes = argc > 3 && !strcmp(argv[1], "make"),
+	     only_syncs = argc > 2 && !strcmp(argv[1], "sync");
+	unsigned blocks = number(argc, argv, only_makes ? 3 : 1, 10000),
+		 runs = number(argc, argv, only_syncs ? 3 : 2, 11);
+	if (only_makes) {
+		for (unsigned i = 0; i < blocks; i++)
+			make_block(argv[2], i);
+		return 0;
+	}
+	if (!mkdtemp(root) || runs == 0 || runs > MOST_RUNS)
+		return 1;
+	auto_free char *bucket = xasprintf("%s/bucket", root), *dir = xasprintf("%s/catalogue", root);
+	auto_free char *config = xasprintf("%s/bucket.yaml", root);
+	auto_free char *yaml = xasprintf("type: FILESYSTEM\nconfig:\n  directory: %s\n", bucket);
+	if (!only_syncs) {
+		write_file(root, "bucket.yaml", yaml);
+		for (unsigned i = 0; i < blocks; i++)
+			make_block(bucket, i);
+	}
+	measure(only_syncs ? argv[2] : config, dir, runs);
 	file_remove_tree(root, NULL);
 	return 0;
 }
