@@ -396,7 +396,8 @@ static int write_series(struct merge *m, struct err *e)
 		} else {
 			meta->ref = place_passed(m, c);
 		}
-		metric_runs_note(&m->runs, chunk_ref_segment(meta->ref), metric, chunk_ref_offset(meta->ref));
+		metric_runs_note(&m->runs, chunk_ref_segment(meta->ref), metric, chunk_ref_offset(meta->ref),
+			c == plan);
 	}
 	result->series++;
 	result->merged_series += is_merged;

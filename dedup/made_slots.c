@@ -27,7 +27,7 @@ struct made_slots {
 	int fd;
 	uint64_t inode;
 	uint64_t first, slots;
-	_Atomic uint64_t *bits;
+	_Atomic uint64_t *bits, *claims;
 	_Atomic bool unsaved, discarded;
 	_Atomic int64_t used_us;
 };
@@ -101,6 +101,7 @@ int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, ui
 	m->first = first;
 	m->slots = slots;
 	m->bits = xcalloc(words(m), sizeof *m->bits);
+	m->claims = xcalloc(words(m), sizeof *m->claims);
 	m->used_us = clock_monotonic_us();
 	int r = fstat(fd, &st) < 0 ? -errno : 0;
 	if (r == 0) {
@@ -133,6 +134,7 @@ void made_slots_unref(struct made_slots *m)
 	free(m->path);
 	free(m->bits_path);
 	free(m->bits);
+	free(m->claims);
 	free(m);
 }
 
@@ -154,6 +156,20 @@ int made_slots_put(
 	atomic_fetch_or_explicit(&m->bits[i / 64], 1ull << i % 64, memory_order_release);
 	atomic_store_explicit(&m->unsaved, true, memory_order_relaxed);
 	return 0;
+}
+
+bool made_slots_claim(struct made_slots *m, uint64_t slot)
+{
+	uint64_t i = slot - m->first, bit = 1ull << i % 64;
+	return i < m->slots &&
+	       !(atomic_fetch_or_explicit(&m->claims[i / 64], bit, memory_order_relaxed) & bit);
+}
+
+void made_slots_unclaim(struct made_slots *m, uint64_t slot)
+{
+	uint64_t i = slot - m->first;
+	if (i < m->slots)
+		atomic_fetch_and_explicit(&m->claims[i / 64], ~(1ull << i % 64), memory_order_relaxed);
 }
 
 int made_slots_fd(const struct made_slots *m)

@@ -32,6 +32,13 @@ bool made_slots_has(const struct made_slots *m, uint64_t slot);
 int made_slots_put(
 	struct made_slots *m, uint64_t slot, uint64_t offset, const void *p, size_t n, struct err *e);
 
+/*
+ * Says that the caller is about to make the slot; false: somebody else is. Two may make one all the same: it is wasted
+ * work, nothing worse.
+ */
+bool made_slots_claim(struct made_slots *m, uint64_t slot);
+void made_slots_unclaim(struct made_slots *m, uint64_t slot);
+
 int made_slots_fd(const struct made_slots *m);
 
 /* Says that it is in use now: its file's time follows within a minute, for the cache's limit. */

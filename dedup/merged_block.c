@@ -79,6 +79,11 @@ static void maker_free(struct maker *k)
 	source_reader_free(k->reader);
 	slot_cursor_fini(&k->cursor);
 	buf_fini(&k->bytes);
+	vec_fini(&k->loose);
+	vec_fini(&k->todo);
+	vec_fini(&k->late);
+	vec_fini(&k->announced);
+	vec_fini(&k->later);
 	free(k);
 }
 
@@ -95,6 +100,7 @@ static void holdings_free(struct holdings *h)
 		made_slots_unref(h->made[i]);
 	free(h->made);
 	slot_map_close(h->map);
+	metric_runs_close(h->runs);
 	source_chunks_free(h->chunks);
 	blob_close(h->index);
 	free(h);
@@ -366,6 +372,26 @@ void merged_block_give_back(struct merged_block *b)
 	pthread_mutex_lock(&b->lock);
 	b->readers--;
 	pthread_mutex_unlock(&b->lock);
+}
+
+struct metric_runs *merged_block_runs(struct merged_block *b, struct holdings *h)
+{
+	struct metric_runs *runs = h->runs, *none = NULL;
+	if (runs || h->runs_missing)
+		return runs;
+	auto_free char *path = merged_block_path(b, "runs");
+	struct err e;
+	int r = file_exists(path) ? metric_runs_open(path, &runs, &e) : -ENOENT;
+	if (r < 0) {
+		h->runs_missing = true;
+		if (r != -ENOENT)
+			log_warn("chunks of this block are not read ahead", KV("err", e.msg));
+		return NULL;
+	}
+	if (atomic_compare_exchange_strong(&h->runs, &none, runs))
+		return runs;
+	metric_runs_close(runs); /* another thread was faster */
+	return none;
 }
 
 void merged_block_file_opened(struct merged_block *b, size_t file)

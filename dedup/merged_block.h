@@ -17,6 +17,7 @@
 
 struct block_state;
 struct made_slots;
+struct prefetch;
 struct slot_overrides;
 struct merged_block;
 
@@ -83,6 +84,7 @@ struct merged_block_env {
 	struct slot_overrides *overrides; /* learns which slots turned out too small */
 	struct news *news;                /* hears of it */
 	int64_t read_deadline_ms;         /* of one merged_block_read, whatever it takes; 0: none */
+	struct prefetch *prefetch;        /* hears of every read of chunks; NULL: nothing is read ahead */
 };
 
 /*

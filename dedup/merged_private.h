@@ -6,6 +6,7 @@
 #include "dedup/block_state.h"
 #include "dedup/made_slots.h"
 #include "dedup/merged_block.h"
+#include "dedup/metric_runs.h"
 #include "dedup/slot_map.h"
 #include "dedup/slot_merge.h"
 #include "dedup/source_chunks.h"
@@ -22,7 +23,17 @@ struct maker {
 	struct source_reader *reader;
 	struct slot_cursor cursor;
 	struct buf bytes; /* frames */
+	VEC(struct loose_slot) loose;
+	VEC(uint64_t) todo,
+		late; /* offsets of slots: to be made now, and after what they need was announced */
+	struct source_ranges announced, later;
 	struct maker *next;
+};
+
+/* A slot that was made but isn't in the file. */
+struct loose_slot {
+	uint64_t offset;
+	size_t at, len; /* in the maker's bytes */
 };
 
 struct holdings {
@@ -32,6 +43,8 @@ struct holdings {
 	struct made_slots **made; /* one a synthetic segment; NULL until used */
 	uint32_t n_made;
 	struct maker *idle;
+	struct metric_runs *_Atomic runs; /* NULL until used, and where there are none */
+	_Atomic bool runs_missing, heads_announced;
 };
 
 /* Immutable; one that was replaced stays with the block, as somebody may have borrowed it. */
@@ -65,6 +78,9 @@ struct merged_block {
 /* The holdings, which stay until given back. */
 int merged_block_acquire(struct merged_block *b, struct holdings **out, struct err *e);
 void merged_block_give_back(struct merged_block *b);
+
+/* Where its metrics lie, loaded at first use; NULL: not known. */
+struct metric_runs *merged_block_runs(struct merged_block *b, struct holdings *h);
 
 /* A file in the block's local directory; the caller frees it. */
 char *merged_block_path(const struct merged_block *b, const char *name);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads of a merged block's files: local files and source segments by descriptor; slots after those that are missing were
- * made and kept, or, where they can't be kept, put together in memory.
+ * made and kept (merged_slots.c), or, where they can't be kept, put together in memory. What is likely to be read next is
+ * prefetch.c's to know.
  */
 #include "dedup/merged_private.h"
-#include "dedup/slot_overrides.h"
+#include "dedup/merged_slots.h"
+#include "dedup/prefetch.h"
 #include "lib/base/clock.h"
 #include "lib/base/complaint.h"
 #include "lib/base/deadline.h"
@@ -17,14 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-METRIC_COUNTER(slots_made, "thanosfs_slots_made_total", "Slots whose content was made.")
-METRIC_COUNTER(samples_decoded, "thanosfs_slot_input_samples_total", "Source samples decoded to make slots.")
-METRIC_COUNTER(samples_encoded, "thanosfs_slot_output_samples_total", "Samples in the slots that were made.")
-METRIC_COUNTER(slots_overflowed, "thanosfs_slots_overflowed_total",
-	"Slots that did not fit and hold the base replica's samples alone until their window is merged "
-	"again.")
-METRIC_COUNTER(slots_without_data, "thanosfs_slots_without_data_total",
-	"Slots that are zeros because no source chunk was usable.")
 METRIC_COUNTER(ranges_incomplete, "thanosfs_reads_incomplete_total",
 	"Reads answered with zeros in place of bytes that could not be had.")
 
@@ -39,194 +33,57 @@ static void end_complaint(const struct merged_block *b)
 		&zeros, SETTLE_MS, "reads are answered whole again", KV("bucket", b->env->bucket->name));
 }
 
-/* A reference to the segment's made slots. */
-static int made_of(
-	struct merged_block *b, struct holdings *h, uint32_t segment, struct made_slots **out, struct err *e)
-{
-	int r = 0;
-	pthread_mutex_lock(&b->lock);
-	if (!h->made[segment]) {
-		char name[32];
-		snprintf(name, sizeof name, "segment-%u", segment);
-		auto_free char *path = merged_block_path(b, name);
-		uint64_t first = slot_map_segment_first(h->map, segment);
-		uint64_t end = slot_map_segment_first(h->map, segment + 1);
-		r = made_slots_open(path, slot_map_segment_bytes(h->map, segment), first, end - first,
-			&h->made[segment], e);
-	}
-	if (r == 0)
-		*out = made_slots_ref(h->made[segment]);
-	pthread_mutex_unlock(&b->lock);
-	return r;
-}
-
-static struct maker *take_maker(struct merged_block *b, struct holdings *h)
-{
-	pthread_mutex_lock(&b->lock);
-	struct maker *k = h->idle;
-	if (k)
-		h->idle = k->next;
-	pthread_mutex_unlock(&b->lock);
-	if (!k) {
-		k = xcalloc(1, sizeof *k);
-		k->merger = slot_merger_new(b->env->func);
-		k->reader = source_reader_new(h->chunks);
-	}
-	return k;
-}
-
-static void return_maker(struct merged_block *b, struct holdings *h, struct maker *k)
-{
-	pthread_mutex_lock(&b->lock);
-	k->next = h->idle;
-	h->idle = k;
-	pthread_mutex_unlock(&b->lock);
-}
-
-static void learn_parts(struct merged_block *b, const struct slot *slot, const struct slot_result *result)
-{
-	struct err e;
-	const struct slot_source *base = &slot->sources[0];
-	struct catalogue_block *const *sources;
-	if (base->source >= merged_block_sources(b, &sources))
-		return;
-	struct slot_key key = { .source = sources[base->source]->meta->ulid,
-		.ref = base->ref,
-		.from = slot->from,
-		.to = slot->to };
-	metric_add(slots_overflowed, 1);
-	int r = slot_overrides_add(b->env->overrides, &key, result->parts, result->n_parts, &e);
-	if (r < 0)
-		log_error("a slot's exact size can't be kept", KV("err", e.msg));
-	if (r > 0) {
-		log_debug("slot needs more room than planned, its window will be merged again",
-			KV("block", sources[base->source]->ulid), KV_U64("parts", result->n_parts),
-			KV_U64("capacity", slot->capacity), KV_U64("bytes", result->parts[0].bytes));
-		int64_t now = clock_monotonic_us(), none = 0;
-		atomic_compare_exchange_strong(&b->env->news->first_us, &none, now);
-		atomic_store(&b->env->news->last_us, now);
-	}
-}
-
-/*
- * Makes one slot, whose frame is appended to k->bytes. True: it is kept in `made`. False: it is only in k->bytes, as the
- * local disk is full, or nowhere, as a source was unavailable.
- */
-static bool make_slot(struct merged_block *b, struct maker *k, struct made_slots *made,
-	const struct mapped_slot *s, bool *incomplete)
-{
-	struct slot_result result;
-	struct err e;
-	size_t start = k->bytes.len;
-	slot_merge(k->merger, &s->slot, source_reader_slots(k->reader), &k->bytes, &result);
-	metric_add(slots_made, 1);
-	metric_add(samples_decoded, result.input_samples);
-	metric_add(samples_encoded, result.output_samples);
-	if (result.no_data)
-		metric_add(slots_without_data, 1);
-	if (result.unavailable) { /* less than all there is would be a wrong answer, zeros are none */
-		*incomplete = true;
-		k->bytes.len = start;
-		return false;
-	}
-	end_complaint(b);
-	if (result.n_parts)
-		learn_parts(b, &s->slot, &result);
-	int r = made_slots_put(made, s->number, s->offset, k->bytes.data + start, k->bytes.len - start, &e);
-	if (r < 0)
-		log_warn("made slot can't be kept", KV("err", e.msg));
-	return r == 0;
-}
-
-/* A made slot that isn't in the file. */
-struct loose {
-	uint64_t offset;
-	size_t at, len; /* in the maker's bytes */
-};
-
 /* The range as bytes: what the file has, with the loose slots over it. */
-static int compose(struct maker *k, struct made_slots *made, const struct loose *loose, size_t n_loose,
-	uint64_t at, size_t n, struct buf *out)
+static int compose(struct maker *k, struct made_slots *made, uint64_t at, size_t n, struct buf *out)
 {
 	size_t start = out->len;
 	int r = file_pread_all(made_slots_fd(made), buf_reserve(out, n), n, at);
 	if (r < 0)
 		return r;
 	out->len += n;
-	for (size_t i = 0; i < n_loose; i++) {
-		uint64_t from = MAX_OF(loose[i].offset, at),
-			 to = MIN_OF(loose[i].offset + loose[i].len, at + n);
+	vec_each (loose, &k->loose) {
+		uint64_t from = MAX_OF(loose->offset, at), to = MIN_OF(loose->offset + loose->len, at + n);
 		if (from < to)
 			memcpy(out->data + start + (from - at),
-				k->bytes.data + loose[i].at + (from - loose[i].offset), to - from);
+				k->bytes.data + loose->at + (from - loose->offset), to - from);
 	}
 	return 0;
-}
-
-/* A slot map that its checksums disown: without block.json the next process merges the window again. */
-static void give_up_map(struct merged_block *b, struct err *e)
-{
-	auto_free char *path = merged_block_path(b, "block.json");
-	log_error(
-		"local slot map is damaged, its window is merged again at the next start", KV("err", e->msg));
-	unlink(path);
 }
 
 static int read_synthetic(struct merged_block *b, struct holdings *h, uint32_t segment, uint64_t at, size_t n,
 	struct buf *out, struct merged_range *range, struct err *e)
 {
 	struct made_slots *made = NULL;
-	int r = made_of(b, h, segment, &made, e);
+	int r = merged_slots_open(b, h, segment, &made, e);
 	if (r < 0)
 		return r;
-	struct maker *k = take_maker(b, h);
-	VEC(struct loose) loose = { 0 };
-	buf_reset(&k->bytes);
-	buf_reserve(&k->bytes, 1); /* a slot without data still has a place in it */
+	struct maker *k = merged_slots_maker(b, h);
 	made_slots_touch(made);
-	for (r = slot_map_seek(h->map, &k->cursor, segment, at, e); r == 1;
-		r = slot_map_next(h->map, &k->cursor, e)) {
-		const struct mapped_slot *s = slot_cursor_get(&k->cursor);
-		if (s->offset >= at + n)
-			break;
-		if (made_slots_has(made, s->number))
-			continue;
-		size_t start = k->bytes.len;
-		if (make_slot(b, k, made, s, &range->incomplete))
-			k->bytes.len = start;
-		else
-			vec_push(&loose, (struct loose){ s->offset, start, k->bytes.len - start });
-	}
-	r = MIN_OF(r, 0);
-	if (r == -EBADMSG)
-		give_up_map(b, e);
-	if (r == 0 && loose.len == 0) {
+	r = merged_slots_make(b, h, k, made, segment, at, n, &range->incomplete, e);
+	if (r == 0 && k->todo.len && !range->incomplete)
+		end_complaint(b);
+	if (r == 0 && k->loose.len == 0) {
 		range->fd = made_slots_fd(made);
 		range->fd_at = at;
 		range->hold = made_slots_ref(made);
 	} else if (r == 0) {
-		r = compose(k, made, loose.data, loose.len, at, n, out);
+		r = compose(k, made, at, n, out);
 		if (r < 0)
 			err_errno(e, r, "reading made slots of %s", b->dir);
 	}
-	vec_fini(&loose);
-	return_maker(b, h, k);
+	merged_slots_done(b, h, k);
 	made_slots_unref(made);
 	return r;
 }
 
 /* A whole source segment, byte for byte. */
-static int read_source(struct merged_block *b, struct holdings *h, const struct merged_segment_ref *s,
-	uint64_t at, size_t n, struct buf *out, struct merged_range *range, struct err *e)
+static int read_source(struct merged_block *b, struct blob *blob, uint64_t at, size_t n, struct buf *out,
+	struct merged_range *range, struct err *e)
 {
-	struct blob *blob;
 	struct stat st;
-	int r = source_chunks_segment(h->chunks, s->source, s->segment, &blob, e);
-	if (r < 0)
-		return r;
 	int fd = blob_fd(blob);
 	if (fd < 0) {
-		r = blob_read(blob, buf_reserve(out, n), n, at, e);
+		int r = blob_read(blob, buf_reserve(out, n), n, at, e);
 		out->len += r < 0 ? 0 : n;
 		if (r == 0)
 			end_complaint(b);
@@ -260,8 +117,13 @@ static int read_file(struct merged_block *b, struct holdings *h, size_t file, ui
 		return 0;
 	}
 	const struct merged_segment_ref *s = &b->state.merge.segments.data[file - FILE_SEGMENTS];
+	struct blob *blob = NULL;
+	int r = s->is_synthetic ? 0 : source_chunks_segment(h->chunks, s->source, s->segment, &blob, e);
+	if (r < 0)
+		return r;
+	prefetch_read(b->env->prefetch, b, h, (uint32_t)(file - FILE_SEGMENTS), at, n);
 	return s->is_synthetic ? read_synthetic(b, h, s->segment, at, n, out, range, e)
-			       : read_source(b, h, s, at, n, out, range, e);
+			       : read_source(b, blob, at, n, out, range, e);
 }
 
 static void report_zeros(struct merged_block *b, const char *file, uint64_t at, int r, const struct err *e)

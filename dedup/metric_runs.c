@@ -3,11 +3,11 @@
  * The file, little endian:
  *
  *	┌─────────┬─────────────────────┬──────────────────────┬──────────────────────────────────┐
- *	│ magic 8 │ runs: 16 bytes each │ order: 4 bytes each  │ runs u32, crc32c of all of it u32 │
+ *	│ magic 8 │ runs: 24 bytes each │ order: 4 bytes each  │ runs u32, crc32c of all of it u32 │
  *	└─────────┴─────────────────────┴──────────────────────┴──────────────────────────────────┘
  *
- * A run: hash of the metric's name u64, segment u32, offset of its first chunk u32; sorted by segment and offset, so that
- * a run ends where the next one starts. `order` has the runs' places by hash, then by segment and offset.
+ * A run: hash of the metric's name u64, segment u32, offset of its first chunk u32, series u32, 0 u32; sorted by segment and
+ * offset, so that a run ends where the next one starts. `order` has the runs' places by hash, then by segment and offset.
  *
  * The merge knows names as symbol numbers. Their texts are read back from the finished index in one pass over its symbols,
  * which costs less than keeping them, or their hashes, through the merge.
@@ -34,6 +34,7 @@
 struct run_row {
 	uint64_t metric;
 	uint32_t segment, offset;
+	uint32_t series, zero;
 };
 
 uint64_t metric_runs_hash(const char *name, size_t len)
@@ -50,11 +51,11 @@ void metric_runs_writer_fini(struct metric_runs_writer *w)
 static void end_run(struct metric_runs_writer *w, uint32_t segment)
 {
 	const struct noted_segment *s = &w->segments.data[segment];
-	if (!s->is_used)
+	if (!s->series)
 		return;
 	w->is_full |= w->runs.len == METRIC_RUNS_MAX;
 	if (!w->is_full)
-		vec_push(&w->runs, (struct noted_run){ segment, s->metric, s->first });
+		vec_push(&w->runs, (struct noted_run){ segment, s->metric, s->first, s->series });
 }
 
 void metric_runs_start(struct metric_runs_writer *w, uint32_t segment, uint32_t metric, uint32_t offset)
@@ -62,7 +63,7 @@ void metric_runs_start(struct metric_runs_writer *w, uint32_t segment, uint32_t 
 	while (w->segments.len <= segment)
 		vec_push(&w->segments, (struct noted_segment){ 0 });
 	end_run(w, segment);
-	w->segments.data[segment] = (struct noted_segment){ metric, offset, true };
+	w->segments.data[segment] = (struct noted_segment){ metric, offset, 1 };
 }
 
 static int by_metric(const void *pa, const void *pb)
@@ -117,8 +118,12 @@ static int name_runs(
 			if (read == run->metric)
 				hash = metric_runs_hash(text, len);
 		}
-		rows[i] = (struct run_row){ run->metric == METRIC_NAMELESS ? 0 : hash, run->segment,
-			run->first };
+		rows[i] = (struct run_row){
+			.metric = run->metric == METRIC_NAMELESS ? 0 : hash,
+			.segment = run->segment,
+			.offset = run->first,
+			.series = run->series,
+		};
 	}
 	return 0;
 }
@@ -250,7 +255,11 @@ static void fill_run(const struct metric_runs *r, size_t i, struct metric_run *o
 {
 	struct run_row here = row(r, i);
 	*out = (struct metric_run){
-		.metric = here.metric, .segment = here.segment, .from = here.offset, .to = UINT64_MAX
+		.metric = here.metric,
+		.segment = here.segment,
+		.series = MAX_OF(here.series, 1u),
+		.from = here.offset,
+		.to = UINT64_MAX,
 	};
 	if (i + 1 < r->n) {
 		struct run_row next = row(r, i + 1);

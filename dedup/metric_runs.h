@@ -28,11 +28,11 @@ struct metric_runs_writer {
 /* The run that a segment is in. */
 struct noted_segment {
 	uint32_t metric, first; /* its name's symbol, and its lowest offset so far */
-	bool is_used;
+	uint32_t series;        /* that begin in it; 0: the segment has no run yet */
 };
 
 struct noted_run {
-	uint32_t segment, metric, first;
+	uint32_t segment, metric, first, series;
 };
 
 void metric_runs_writer_fini(struct metric_runs_writer *w);
@@ -40,14 +40,15 @@ void metric_runs_writer_fini(struct metric_runs_writer *w);
 /* The slow way of the next one: the segment's first chunk of a metric. */
 void metric_runs_start(struct metric_runs_writer *w, uint32_t segment, uint32_t metric, uint32_t offset);
 
-/* The metric, named by a symbol's number, has a chunk at this offset of a segment. */
+/* The metric, named by a symbol's number, has a chunk at this offset of a segment; the first one of its series? */
 static inline void metric_runs_note(
-	struct metric_runs_writer *w, uint32_t segment, uint32_t metric, uint32_t offset)
+	struct metric_runs_writer *w, uint32_t segment, uint32_t metric, uint32_t offset, bool is_first)
 {
 	if (segment < w->segments.len) {
 		struct noted_segment *s = &w->segments.data[segment];
-		if (s->is_used && s->metric == metric) {
+		if (s->series && s->metric == metric) {
 			s->first = MIN_OF(s->first, offset);
+			s->series += is_first;
 			return;
 		}
 	}
@@ -60,6 +61,7 @@ int metric_runs_write(struct metric_runs_writer *w, const char *index_path, cons
 struct metric_run {
 	uint64_t metric; /* hash of its name: the same in every block */
 	uint32_t segment;
+	uint32_t series;   /* in it, about; never 0 */
 	uint64_t from, to; /* offsets; to is UINT64_MAX where it goes to the segment's end */
 };
 

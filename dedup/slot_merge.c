@@ -512,6 +512,26 @@ static void take_sides(struct slot_merger *m, const struct slot *slot, uint32_t 
 		vec_sort(&m->decoded, decoded_cmp);
 }
 
+bool slot_needs_all(const struct slot *slot, enum dedup_func func)
+{
+	const struct slot_source *base = &slot->sources[0];
+	uint32_t i = 1;
+	if (slot->n_sources < 2)
+		return false;
+	/* At a window's edge another replica may have samples before the base's first or after its last. */
+	if (func != DEDUP_COMPLETE || base->tombstoned_series ||
+		(slot->from == INT64_MIN && slot->left == INT64_MIN) ||
+		(slot->to == INT64_MAX && slot->right == INT64_MAX))
+		return true;
+	for (; i < slot->n_sources && slot->sources[i].role == SLOT_MEMBER; i++)
+		if (slot->sources[i].rank == base->rank)
+			return true;
+	for (; i < slot->n_sources; i++)
+		if (slot->sources[i].rank != base->rank)
+			return true;
+	return false;
+}
+
 /*
  * The base's frame as the whole content: true where there is nothing to merge with it or no gap in it. Otherwise the base is
  * decoded, and its frame kept in m->base where it is the base's only one.

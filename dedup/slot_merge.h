@@ -39,6 +39,12 @@ struct slot_result {
 	struct slot_part parts[SLOT_OVERRIDE_MAX_PARTS];
 };
 
+/*
+ * Whether other chunks than its base's will be read for sure. Where not, most slots are their base's frame as it stands, and
+ * only its samples tell.
+ */
+bool slot_needs_all(const struct slot *slot, enum dedup_func func);
+
 /* Appends the slot's frame to `out`: at most slot->capacity bytes. */
 void slot_merge(struct slot_merger *m, const struct slot *slot, struct slot_reader *reader, struct buf *out,
 	struct slot_result *result);

@@ -103,6 +103,25 @@ int source_chunks_segment(
 	return 0;
 }
 
+static bool takes_hints(struct blob *b)
+{
+	return b->ops->will_read && blob_fd(b) < 0;
+}
+
+bool source_chunks_takes_hints(struct source_chunks *s, uint16_t source, uint32_t segment)
+{
+	struct blob *b = NULL;
+	return source_chunks_segment(s, source, segment, &b, NULL) == 0 && takes_hints(b);
+}
+
+void source_chunks_announce(struct source_chunks *s, const struct source_ranges *l)
+{
+	struct blob *b = NULL;
+	vec_each (r, l)
+		if (source_chunks_segment(s, r->source, r->segment, &b, NULL) == 0)
+			blob_will_read(b, r->from, r->to - r->from);
+}
+
 void source_chunks_pin(struct source_chunks *s)
 {
 	struct err e;
@@ -131,6 +150,9 @@ struct stretch {
 struct source_reader {
 	struct slot_reader slots;
 	struct source_chunks *from;
+	const struct source_ranges *announced; /* NULL: nothing */
+	struct source_ranges *later;           /* NULL: everything is waited for */
+	bool put_off;
 	unsigned n;
 	uint64_t clock;
 	struct stretch stretches[WINDOWS];
@@ -156,6 +178,19 @@ static struct stretch *stretch_of(struct source_reader *r, const struct slot_sou
 	return oldest;
 }
 
+/* How much to read at once. */
+static size_t read_bytes(
+	const struct source_reader *r, const struct stretch *w, struct blob *b, uint64_t at, size_t need)
+{
+	if (takes_hints(b)) {
+		const struct source_range *range =
+			r->announced ? source_ranges_find(r->announced, w->source, w->segment, at) : NULL;
+		return range ? MAX_OF(need, MIN_OF(range->to - at, STRIDE_BYTES)) : need;
+	}
+	bool follows = w->bytes.len && at >= w->at && at <= w->at + w->bytes.len + NEAR_BYTES;
+	return MAX_OF(need, follows ? STRIDE_BYTES : FIRST_BYTES);
+}
+
 /* At least `need` bytes from offset `at` on, fewer only at the segment's end. */
 static int fill(struct source_reader *r, struct stretch *w, uint64_t at, size_t need, struct err *e)
 {
@@ -166,12 +201,12 @@ static int fill(struct source_reader *r, struct stretch *w, uint64_t at, size_t 
 	int rc = source_chunks_segment(r->from, w->source, w->segment, &b, e);
 	if (rc < 0)
 		return rc;
-	bool follows = w->bytes.len && at >= w->at && at <= end + NEAR_BYTES;
 	if (at >= b->size)
 		return err_set(e, -EBADMSG, "%s has no byte %llu", b->name, (unsigned long long)at);
+	size_t bytes = read_bytes(r, w, b, at, need);
 	buf_reset(&w->bytes);
 	w->at = at;
-	rc = blob_read_buf(b, &w->bytes, MAX_OF(need, follows ? STRIDE_BYTES : FIRST_BYTES), at, e);
+	rc = blob_read_buf(b, &w->bytes, bytes, at, e);
 	metric_add(bytes_read, w->bytes.len);
 	if (rc == 0)
 		complaint_ends(&unreadable, SETTLE_MS, "source chunks can be read again",
@@ -237,6 +272,19 @@ static int read_frame_again(struct source_reader *r, struct stretch *w, const st
 	return err_wrap(e, -EAGAIN, "%s: its bytes are others each time they are fetched", b->name);
 }
 
+/* Whether the chunk is one to come back to; it is noted then. */
+static bool is_for_later(struct source_reader *r, const struct slot_source *s)
+{
+	uint32_t segment = chunk_ref_segment(s->ref);
+	if (!r->later ||
+		(r->announced &&
+			source_ranges_find(r->announced, s->source, segment, chunk_ref_offset(s->ref))) ||
+		!source_chunks_takes_hints(r->from, s->source, segment))
+		return false;
+	source_ranges_add(r->later, s);
+	return r->put_off = true;
+}
+
 static int read_chunk(struct slot_reader *base, const struct slot_source *s, struct chunk *out)
 {
 	struct source_reader *r = (struct source_reader *)base;
@@ -245,6 +293,8 @@ static int read_chunk(struct slot_reader *base, const struct slot_source *s, str
 		log_error("slot map names a source that is not there", KV_U64("source", s->source));
 		return -EBADMSG;
 	}
+	if (is_for_later(r, s))
+		return -EINPROGRESS;
 	if (s->tombstoned_series && !base->tombstones(base, s->source))
 		return -EIO;
 	struct stretch *w = stretch_of(r, s);
@@ -319,4 +369,19 @@ void source_reader_free(struct source_reader *r)
 struct slot_reader *source_reader_slots(struct source_reader *r)
 {
 	return &r->slots;
+}
+
+void source_reader_expect(
+	struct source_reader *r, const struct source_ranges *announced, struct source_ranges *later)
+{
+	r->announced = announced;
+	r->later = later;
+	r->put_off = false;
+}
+
+bool source_reader_put_off(struct source_reader *r)
+{
+	bool was = r->put_off;
+	r->put_off = false;
+	return was;
 }

@@ -12,6 +12,7 @@
 #include "dedup/view.h"
 
 #include "dedup/block_build.h"
+#include "dedup/prefetch.h"
 #include "dedup/view_private.h"
 #include "lib/base/clock.h"
 #include "lib/base/deadline.h"
@@ -65,6 +66,7 @@ int view_open(const struct view_options *options, struct bucket *bucket, struct 
 	if (v->options.threads == 0)
 		v->options.threads = (unsigned)MAX_OF(sysconf(_SC_NPROCESSORS_ONLN), 1);
 	v->options.threads = MIN_OF(v->options.threads, MAX_THREADS);
+	v->env.prefetch = prefetch_new(v->options.threads);
 	*out = v;
 	return 0;
 }
@@ -73,6 +75,8 @@ void view_close(struct view *v)
 {
 	if (!v)
 		return;
+	prefetch_free(v->env.prefetch);
+	v->env.prefetch = NULL;
 	view_snapshot_unref(v->current);
 	vec_each (b, &v->retired)
 		merged_block_unref(b->block);
@@ -428,6 +432,7 @@ static void publish(struct view *v, struct view_snapshot *next)
 		view_snapshot_unref(next);
 		return;
 	}
+	prefetch_set_blocks(v->env.prefetch, next->blocks, next->n);
 	log_info("published", KV_U64("generation", next->generation), KV_U64("blocks", next->n),
 		KV_U64("sources", sources));
 	for (size_t i = 0; i < before->n; i++)

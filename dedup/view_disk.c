@@ -3,6 +3,7 @@
  * What a view leaves on the local disk for the process after it, and finds there of the one before: the published set, and
  * the directories of blocks that some reader may still have open.
  */
+#include "dedup/prefetch.h"
 #include "dedup/published.h"
 #include "dedup/view_private.h"
 #include "lib/base/file.h"
@@ -79,6 +80,7 @@ int view_restore(struct view *v, struct err *e)
 	v->current = s;
 	v->is_restored = true;
 	pthread_mutex_unlock(&v->lock);
+	prefetch_set_blocks(v->env.prefetch, s->blocks, s->n);
 	view_snapshot_unref(before);
 	return 0;
 }

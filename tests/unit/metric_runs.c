@@ -44,21 +44,23 @@ TEST(an_offset_lies_in_the_run_that_starts_before_it)
 {
 	struct metric_runs_writer w = { 0 };
 	struct metric_run run;
-	metric_runs_note(&w, 0, 3, 8);
-	metric_runs_note(&w, 1, 3, 131072);
-	metric_runs_note(&w, 0, 3, 500);
-	metric_runs_note(&w, 0, 5, 900);
-	metric_runs_note(&w, 0, 5, 1000);
-	metric_runs_note(&w, 1, 7, 140000);
+	metric_runs_note(&w, 0, 3, 8, true);
+	metric_runs_note(&w, 1, 3, 131072, true);
+	metric_runs_note(&w, 0, 3, 500, true);
+	metric_runs_note(&w, 0, 5, 900, true);
+	metric_runs_note(&w, 0, 5, 1000, false);
+	metric_runs_note(&w, 1, 7, 140000, true);
 	struct metric_runs *r = write_and_open(&w);
 	CHECK(!metric_runs_at(r, 0, 7, &run));
 	CHECK(metric_runs_at(r, 0, 8, &run));
 	CHECK(run.metric == metric_runs_hash("m3", 2));
 	CHECK_INT(run.from, 8);
 	CHECK_INT(run.to, 900);
+	CHECK_INT(run.series, 2);
 	CHECK(metric_runs_at(r, 0, 899, &run) && run.from == 8);
 	CHECK(metric_runs_at(r, 0, 900, &run) && run.from == 900);
 	CHECK(run.to == UINT64_MAX);
+	CHECK_INT(run.series, 1);
 	CHECK(metric_runs_at(r, 0, 1ull << 40, &run) && run.from == 900);
 	CHECK(metric_runs_at(r, 1, 139999, &run) && run.from == 131072);
 	CHECK(!metric_runs_at(r, 1, 100, &run));
@@ -70,10 +72,10 @@ TEST(a_metrics_runs_are_found_by_its_name)
 {
 	struct metric_runs_writer w = { 0 };
 	struct metric_run run;
-	metric_runs_note(&w, 0, 2, 8);
-	metric_runs_note(&w, 2, 4, 8);
-	metric_runs_note(&w, 0, 4, 700);
-	metric_runs_note(&w, 0, 6, 800);
+	metric_runs_note(&w, 0, 2, 8, true);
+	metric_runs_note(&w, 2, 4, 8, true);
+	metric_runs_note(&w, 0, 4, 700, true);
+	metric_runs_note(&w, 0, 6, 800, true);
 	struct metric_runs *r = write_and_open(&w);
 	uint64_t metric = metric_runs_hash("m4", 2);
 	CHECK(metric_runs_of(r, metric, 0, &run) && run.segment == 0 && run.from == 700 && run.to == 800);
@@ -87,9 +89,9 @@ TEST(chunks_out_of_order_belong_to_their_metrics_run)
 {
 	struct metric_runs_writer w = { 0 };
 	struct metric_run run;
-	metric_runs_note(&w, 0, 2, 400);
-	metric_runs_note(&w, 0, 2, 8);
-	metric_runs_note(&w, 0, 2, 300);
+	metric_runs_note(&w, 0, 2, 400, true);
+	metric_runs_note(&w, 0, 2, 8, true);
+	metric_runs_note(&w, 0, 2, 300, true);
 	struct metric_runs *r = write_and_open(&w);
 	CHECK(metric_runs_at(r, 0, 8, &run) && run.from == 8);
 	metric_runs_close(r);
@@ -99,8 +101,8 @@ TEST(series_without_a_name_have_runs_too)
 {
 	struct metric_runs_writer w = { 0 };
 	struct metric_run run;
-	metric_runs_note(&w, 0, 8, 8);
-	metric_runs_note(&w, 0, METRIC_NAMELESS, 100);
+	metric_runs_note(&w, 0, 8, 8, true);
+	metric_runs_note(&w, 0, METRIC_NAMELESS, 100, true);
 	struct metric_runs *r = write_and_open(&w);
 	CHECK(metric_runs_at(r, 0, 100, &run) && run.metric == 0);
 	CHECK(metric_runs_at(r, 0, 99, &run) && run.metric == metric_runs_hash("m8", 2));
@@ -123,7 +125,7 @@ TEST(any_byte_that_changed_is_noticed)
 	auto_buf struct buf b = { 0 };
 	struct err e;
 	for (uint32_t i = 0; i < 9; i++)
-		metric_runs_note(&w, i % 3, i, 8 + 100 * i);
+		metric_runs_note(&w, i % 3, i, 8 + 100 * i, true);
 	metric_runs_close(write_and_open(&w));
 	CHECK_OK(file_read(path, 1 << 20, &b, &e), &e);
 	for (size_t i = 0; i < b.len; i++) {
@@ -146,7 +148,7 @@ TEST(too_many_runs_are_not_written)
 	struct err e;
 	write_index();
 	for (uint32_t i = 0; i < METRIC_RUNS_MAX + 2; i++)
-		metric_runs_note(&w, 0, i % 9, i);
+		metric_runs_note(&w, 0, i % 9, i, true);
 	CHECK_OK(metric_runs_write(&w, index_path, path, &e), &e);
 	CHECK(!file_exists(path));
 	CHECK(w.runs.len <= METRIC_RUNS_MAX);
