@@ -257,8 +257,7 @@ static void put_part(void *arg, size_t i)
 	uint64_t tries = s3_client_config(u->c)->max_retries;
 	struct err e;
 	int r = -ECANCELED;
-	if (tries == 0)
-		tries = S3_PART_TRIES;
+	tries = tries ? MIN_OF(tries, S3_MAX_PART_TRIES) : S3_PART_TRIES;
 	for (uint64_t k = 0; k < tries && !has_failed(u); k++) {
 		r = put_part_once(u, i, &e);
 		if (r == 0)

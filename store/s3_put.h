@@ -6,8 +6,9 @@
 #include "lib/base/blob.h"
 #include "store/s3_client.h"
 
-#define S3_PART_THREADS 4
-#define S3_PART_TRIES   5 /* of each part, unless max_retries says otherwise */
+#define S3_PART_THREADS   4
+#define S3_PART_TRIES     5   /* of each part, unless max_retries says otherwise ... */
+#define S3_MAX_PART_TRIES 100 /* ... and at most */
 
 /* Visible at once or not at all: an upload in parts that fails is aborted. */
 int s3_put(struct s3_client *c, const char *name, struct blob *content, struct err *e);

@@ -336,6 +336,7 @@ static ssize_t refuse_head(struct connection *c, int status)
 static ssize_t read_head(struct connection *c)
 {
 	size_t n;
+	buf_reserve(&c->in, 1); /* so that there is something to count from */
 	while (!(n = s3serve_head_length(c->in.data + c->in_at, c->in.len - c->in_at))) {
 		if (c->in_at) {
 			memmove(c->in.data, c->in.data + c->in_at, c->in.len - c->in_at);
