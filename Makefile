@@ -168,7 +168,7 @@ SUBMAKE = @+$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 # Everything `make check` runs, in this variant.
 .PHONY: tests programs
-programs: $(B)/thanosfs $(GENS)
+programs: $(B)/thanosfs $(GENS) $(B)/tests/unit/bucket_s3
 tests: programs $(UNITS) $(PROPS) $(FUZZERS)
 UNIT_CASES = $(UNITS) $(PROPS) $(FUZZERS)
 SYS_CASES  = $(SYS:%=$(VARIANT):%)
