@@ -122,6 +122,14 @@ static void extents_blob_pin(struct blob *b, const char *version)
 		extents_object_kill(eb->x, eb->o);
 }
 
+static void extents_blob_forget(struct blob *b, uint64_t at, uint64_t n)
+{
+	struct extents_blob *eb = (struct extents_blob *)b;
+	struct extents_ahead blocks = blocks_of(eb->x, at, at + n);
+	extents_object_distrust(eb->x, eb->o, blocks.first, blocks.last);
+	blob_forget(eb->source->inner, at, n);
+}
+
 static void extents_blob_close(struct blob *b)
 {
 	struct extents_blob *eb = (struct extents_blob *)b;
@@ -141,6 +149,7 @@ static struct blob *new_blob(struct extents_bucket *b, struct blob *inner, struc
 		.will_read = extents_blob_will_read,
 		.version = extents_blob_version,
 		.pin = extents_blob_pin,
+		.forget = extents_blob_forget,
 		.close = extents_blob_close,
 	};
 	struct extents_blob *eb = xcalloc(1, sizeof *eb);

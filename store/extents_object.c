@@ -597,6 +597,28 @@ void extents_object_verify(struct extents *x, struct extents_object *o, uint64_t
 	}
 }
 
+void extents_object_distrust(struct extents *x, struct extents_object *o, uint64_t first, uint64_t last)
+{
+	pthread_mutex_lock(&x->lock);
+	for (uint64_t b = first; b < last && !atomic_load(&o->is_dead);) {
+		uint64_t begin = b - b % x->region_blocks, end = MIN_OF(last, begin + x->region_blocks);
+		struct extents_region *r = extents_object_region(x, o, b);
+		uint64_t gone = r ? r->present & bits(b - begin, end - begin) : 0;
+		b = end;
+		if (!gone || r->is_evicting)
+			continue;
+		uint64_t bytes = extents_object_region_bytes(x, o, r->index, gone);
+		atomic_fetch_and(&r->verified, ~gone);
+		r->present &= ~gone;
+		o->bytes -= bytes;
+		o->is_dirty = true;
+		if (r->present == 0)
+			extents_room_unlist_locked(x, r);
+		extents_room_give_back_locked(x, bytes);
+	}
+	pthread_mutex_unlock(&x->lock);
+}
+
 /* Storing */
 
 /* Said once when the directory begins to fail, in another way too, and once when it works again. */

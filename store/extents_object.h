@@ -29,6 +29,9 @@ bool extents_object_has(struct extents *x, struct extents_object *o, uint64_t fi
 /* Checks the checksums of those blocks of [first, last) that are present and were not checked. */
 void extents_object_verify(struct extents *x, struct extents_object *o, uint64_t first, uint64_t last);
 
+/* Takes the blocks of [first, last) out of the cache: they are fetched anew. The ones that are on their way stay so. */
+void extents_object_distrust(struct extents *x, struct extents_object *o, uint64_t first, uint64_t last);
+
 /*
  * Stores blocks first + i for the bits i of `own`, which the caller's fetch owns; data begins at block `first`. May store
  * less or nothing: where there is no room, or the directory fails.

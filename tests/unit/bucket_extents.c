@@ -161,6 +161,27 @@ TEST(a_second_read_needs_no_request)
 	tear_down(f);
 }
 
+TEST(bytes_that_turned_out_wrong_are_fetched_again)
+{
+	struct extents_options o = defaults();
+	struct fixture *f = set_up(&o, 3 * MIB);
+	auto_of(blob) struct blob *b = open_object(f);
+	check_read(b, 3 * MIB, 0);
+	bucket_slow_counts(f->slow);
+	blob_forget(b, 70000, 10);
+	CHECK_INT(extents_bytes(f->x), 3 * MIB - 64 * KIB);
+	check_read(b, 64 * KIB, 0);
+	CHECK_INT(bucket_slow_counts(f->slow).reads, 0);
+	check_read(b, 3 * MIB, 0);
+	CHECK_INT(bucket_slow_counts(f->slow).bytes, 64 * KIB);
+	CHECK_INT(extents_bytes(f->x), 3 * MIB);
+	blob_forget(b, 0, UINT64_MAX);
+	CHECK_INT(extents_bytes(f->x), 0);
+	check_read(b, 3 * MIB, 0);
+	blob_close(take(b));
+	tear_down(f);
+}
+
 TEST(what_was_cached_serves_the_next_process)
 {
 	struct extents_options o = defaults();
