@@ -30,6 +30,7 @@ struct fs {
 	struct invalidate *invalidate;
 	struct journal *journal;
 	struct open_count *opens;
+	struct inherited *inherited;
 	struct fd_keeper *keeper;
 	struct fd_keeper *own_keeper; /* where there is no other; else NULL */
 	struct whiteouts *whiteouts;

@@ -12,6 +12,7 @@
 
 #include "fs/block_set.h"
 #include "fs/fd_keeper.h"
+#include "fs/inherited.h"
 #include "fs/invalidate.h"
 #include "fs/journal.h"
 #include "fs/loop.h"
@@ -150,13 +151,10 @@ static int attach_memory(struct fs *fs, struct err *e)
 static int open_state(struct fs *fs, struct err *e)
 {
 	const struct fs_options *o = &fs->options;
-	auto_free char *whiteouts = xasprintf("%s/whiteouts", o->state_dir);
 	auto_free char *known = xasprintf("%s/known-blocks", o->state_dir);
 	int r = file_mkdirs(o->state_dir, 0755, e);
 	if (r == 0)
 		r = upper_open(o->upper_dir, fs->opens, fs->keeper, &fs->upper, e);
-	if (r == 0)
-		r = whiteouts_open(whiteouts, &fs->whiteouts, e);
 	if (r == 0)
 		r = block_sets_open(o->view, known, &fs->blocks, e);
 	struct stat st;
@@ -241,6 +239,14 @@ static void on_stop(void *arg, bool is_urgent)
 	pthread_mutex_unlock(&fs->mount->lock);
 }
 
+/* What the process before this one may go on writing until it has ended, and this one must know to the last. */
+static int open_what_changes(struct fs *fs, struct err *e)
+{
+	auto_free char *whiteouts = xasprintf("%s/whiteouts", fs->options.state_dir);
+	fs->inherited = inherited_new(fs);
+	return whiteouts_open(whiteouts, &fs->whiteouts, e);
+}
+
 static int mount_and_serve(struct fs *fs, struct err *e)
 {
 	struct worker *w = fs->options.worker;
@@ -249,6 +255,8 @@ static int mount_and_serve(struct fs *fs, struct err *e)
 	int r = get_connection(fs, &fd, &init, e);
 	if (r == 0)
 		r = new_session(fs, fd, &init, e);
+	if (r == 0)
+		r = open_what_changes(fs, e);
 	if (r < 0)
 		return r;
 	fs->invalidate = w ? invalidate_over_link(worker_link(w)) : invalidate_start(fd, NULL);
@@ -266,6 +274,7 @@ static int mount_and_serve(struct fs *fs, struct err *e)
 	view_on_publish(fs->options.view, on_publish, fs);
 	/* What was published between the first look and now. */
 	block_sets_update(fs->blocks);
+	inherited_take_up(fs->inherited);
 	return w ? worker_serving(w, on_stop, fs, e) : 0;
 }
 
@@ -359,6 +368,7 @@ void fs_mount_free(struct fs *fs)
 		worker_not_serving(fs->options.worker);
 	view_on_publish(fs->options.view, NULL, NULL);
 	loop_free(fs->loop);
+	inherited_free(fs->inherited);
 	/* Closes the descriptor: if the connection still lives, it ends now, and what waits for it too. */
 	if (fs->invalidate)
 		invalidate_end_ms(fs->invalidate, INVALIDATE_END_MS);

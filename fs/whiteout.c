@@ -8,7 +8,8 @@
  *	end ULID
  *
  * A change appends one line, in one write, before it takes effect. Reading the file back replays the lines;
- * one that a crash tore is worth nothing, and the file is written anew without it.
+ * one that a crash tore is worth nothing, and the file is written anew without it. Nobody else may have it open then: what
+ * a process that still serves would append is lost with the old file.
  */
 #include "fs/whiteout.h"
 
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #define FILE_MAX_BYTES (64u << 20)
+#define LINES_MANY     1000u
 
 struct whiteout {
 	struct ulid ulid;
@@ -145,9 +147,10 @@ static bool replay_line(struct whiteouts *w, const char *line)
 	return true;
 }
 
-static void replay(struct whiteouts *w, struct buf *text)
+/* Whether the file must be written anew, since lines are bad, or should be, since most of them say nothing any more. */
+static bool replay(struct whiteouts *w, struct buf *text)
 {
-	size_t bad = 0;
+	size_t bad = 0, lines = 0;
 	char *save = NULL, *whole = (char *)buf_str(text);
 	/* What follows the last newline is a write that a crash tore. */
 	char *last = strrchr(whole, '\n');
@@ -157,9 +160,10 @@ static void replay(struct whiteouts *w, struct buf *text)
 	else
 		*whole = 0;
 	for (char *line = strtok_r(whole, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		bad += !replay_line(w, line);
+		bad += !replay_line(w, line), lines++;
 	if (bad)
 		log_warn("whiteout lines ignored", KV("file", w->path), KV_U64("lines", bad));
+	return bad || lines > LINES_MANY;
 }
 
 static int rewrite(struct whiteouts *w, struct err *e)
@@ -183,11 +187,10 @@ int whiteouts_open(const char *path, struct whiteouts **out, struct err *e)
 	pthread_mutex_init(&w->lock, NULL);
 
 	auto_buf struct buf text = { 0 };
-	int r = file_exists(path) ? file_read(path, FILE_MAX_BYTES, &text, e) : 0;
-	if (r == 0) {
-		replay(w, &text);
+	bool is_there = file_exists(path);
+	int r = is_there ? file_read(path, FILE_MAX_BYTES, &text, e) : 0;
+	if (r == 0 && (!is_there || replay(w, &text)))
 		r = rewrite(w, e);
-	}
 	if (r == 0) {
 		w->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 		if (w->fd < 0)

@@ -394,6 +394,7 @@ def main():
         p.start()
     kills = 0
     while time.monotonic() < end and any(p.is_alive() for p in procs):
+        os.path.exists(f"{mount}/nothing{kills}")  # that is known when the next worker serves
         time.sleep(rnd.uniform(SERVES_MS, max(SERVES_MS, 2 * every_ms - SERVES_MS)) / 1000 if supervisor else 0.1)
         if supervisor and (workers := children(supervisor)):
             try:

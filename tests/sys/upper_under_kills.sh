@@ -23,3 +23,29 @@ for way in slots both; do
 	model "$((${SECONDS_OF_LOAD:-8} / 2))" "$MOUNT_PID" "${KILL_EVERY_MS:-250}"
 	unmount "$MOUNT_PID" "$MNT"
 done
+
+# Blocks are removed as Prometheus does it, and don't come back.
+for i in $(seq 10 39); do
+	make_block "01HQZZZZZZ00000000000000$i"
+done
+fs_mount
+while sleep 0.25; do kill -KILL "$(worker_of "$MOUNT_PID")"; done 2>/dev/null &
+killer=$!
+python3 - "$MNT" <<'PY'
+import os, shutil, sys, time
+mnt = sys.argv[1]
+blocks = sorted(n for n in os.listdir(mnt) if n.startswith("01H"))
+assert len(blocks) == 30, blocks
+for b in blocks:
+	os.rename(f"{mnt}/{b}", f"{mnt}/{b}.tmp-for-deletion")
+	assert not os.path.exists(f"{mnt}/{b}")
+	shutil.rmtree(f"{mnt}/{b}.tmp-for-deletion")
+	assert b not in " ".join(os.listdir(mnt)), b
+	time.sleep(0.05)
+assert not [n for n in os.listdir(mnt) if n.startswith("01H")]
+PY
+kill "$killer"
+unmount "$MOUNT_PID" "$MNT"
+fs_mount
+check_equal "$(find "$MNT" -maxdepth 1 -name '01H*' | wc -l)" 0 "the number of blocks after a remount"
+unmount "$MOUNT_PID" "$MNT"
