@@ -343,7 +343,8 @@ static void s3_free(struct bucket *b)
 	free(b);
 }
 
-int bucket_s3_new(const struct s3_config *c, int64_t (*now_ms)(void), struct bucket **out, struct err *e)
+int bucket_s3_new(const struct s3_config *c, const struct s3_client_options *options, struct bucket **out,
+	struct err *e)
 {
 	static const struct bucket_ops ops = {
 		.list = s3_list,
@@ -354,7 +355,7 @@ int bucket_s3_new(const struct s3_config *c, int64_t (*now_ms)(void), struct buc
 		.free = s3_free,
 	};
 	struct s3_client *client;
-	int r = s3_client_new(c, now_ms, &client, e);
+	int r = s3_client_new(c, options, &client, e);
 	if (r < 0)
 		return r;
 	struct s3_bucket *b = xcalloc(1, sizeof *b);

@@ -8,12 +8,13 @@
 #define STORE_BUCKET_S3_H
 
 #include "store/bucket.h"
-#include "store/s3_config.h"
+#include "store/s3_client.h"
 
 /*
- * Needs no request. `now_ms` is the clock that requests are signed by; NULL: the system's. Copies the configuration.
- * -EACCES: credentials that should be there aren't; -EINVAL, -ENOENT: a file that the configuration names.
+ * Needs no request. Copies the configuration. -EACCES: credentials that should be there aren't; -EINVAL, -ENOENT: a file
+ * that the configuration names.
  */
-int bucket_s3_new(const struct s3_config *c, int64_t (*now_ms)(void), struct bucket **out, struct err *e);
+int bucket_s3_new(const struct s3_config *c, const struct s3_client_options *options, struct bucket **out,
+	struct err *e);
 
 #endif

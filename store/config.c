@@ -159,11 +159,13 @@ void objstore_config_render(const struct objstore_config *c, struct buf *out)
 	}
 }
 
-static int backend_new(const struct objstore_config *c, struct bucket **out, struct err *e)
+static int backend_new(const struct objstore_config *c, const struct objstore_layers *layers,
+	struct bucket **out, struct err *e)
 {
+	struct s3_client_options s3 = { .stop = layers->retry.stop };
 	switch (c->type) {
 	case OBJSTORE_FILESYSTEM: return bucket_fs_new(c->filesystem.directory, out, e);
-	case OBJSTORE_S3: return bucket_s3_new(&c->s3, NULL, out, e);
+	case OBJSTORE_S3: return bucket_s3_new(&c->s3, &s3, out, e);
 	}
 	return err_set(e, -EINVAL, "the type of the bucket is unknown");
 }
@@ -172,7 +174,7 @@ int objstore_bucket_new(const struct objstore_config *c, const struct objstore_l
 	struct bucket **out, struct err *e)
 {
 	struct bucket *b = NULL;
-	int r = backend_new(c, &b, e);
+	int r = backend_new(c, layers, &b, e);
 	if (r < 0)
 		return r;
 	if (layers->faults)

@@ -6,6 +6,7 @@
 #include "store/s3_client.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "store/request_metrics.h"
@@ -29,6 +30,7 @@ struct s3_client {
 	struct s3_credentials *credentials;
 	struct s3_sse_headers sse;
 	int64_t (*now_ms)(void);
+	const atomic_bool *stop;
 	bool is_region_fixed; /* by the configuration, so that no answer changes it */
 	pthread_mutex_t lock;
 	char region[REGION_CHARS]; /* under `lock` */
@@ -47,23 +49,24 @@ static void set_first_region(struct s3_client *c)
 		snprintf(c->region, sizeof c->region, "%s", DEFAULT_REGION);
 }
 
-int s3_client_new(
-	const struct s3_config *config, int64_t (*now_ms)(void), struct s3_client **out, struct err *e)
+int s3_client_new(const struct s3_config *config, const struct s3_client_options *options,
+	struct s3_client **out, struct err *e)
 {
 	auto_of(s3_client) struct s3_client *c = xcalloc(1, sizeof *c);
 	pthread_mutex_init(&c->lock, NULL);
 	s3_config_copy(&c->config, config);
 	c->name = xasprintf("S3 bucket %s at %.100s", config->bucket, config->endpoint);
-	c->now_ms = now_ms ? now_ms : clock_unix_ms;
+	c->now_ms = options->now_ms ? options->now_ms : clock_unix_ms;
+	c->stop = options->stop;
 	set_first_region(c);
 	int r = s3_sse_headers_init(&c->sse, &c->config, e);
 	if (r == 0)
 		r = s3_credentials_new(&c->config, &c->credentials, e);
 	if (r < 0)
 		return err_wrap(e, r, "%s", c->name);
-	struct http_client_options options = http_config_options(&c->config.http);
-	options.disable_compression = true; /* ranges are of the bytes that are stored */
-	r = http_client_new(&options, &c->http, e);
+	struct http_client_options http = http_config_options(&c->config.http);
+	http.disable_compression = true; /* ranges are of the bytes that are stored */
+	r = http_client_new(&http, &c->http, e);
 	if (r < 0)
 		return err_wrap(e, r, "%s", c->name);
 	*out = take(c);
@@ -222,6 +225,16 @@ static struct s3_answer answer_of(
 	};
 }
 
+/* What is left to the calling thread; 0: as long as it takes. A store that accepts and is silent must not outlast it. */
+static int64_t time_left_ms(void)
+{
+	int64_t each_ms = deadline_get().each_ms, left_us = deadline_left_us();
+	if (left_us == INT64_MAX)
+		return each_ms;
+	int64_t left_ms = MAX_OF(left_us / 1000, 1);
+	return each_ms ? MIN_OF(each_ms, left_ms) : left_ms;
+}
+
 /* 1: the region was wrong and is known now, so try again. */
 static int send_once(struct s3_client *c, struct s3_request *q, struct err *e)
 {
@@ -241,7 +254,8 @@ static int send_once(struct s3_client *c, struct s3_request *q, struct err *e)
 		.into = q->into,
 		.out = &q->text,
 		.max_bytes = q->max_bytes,
-		.stop = q->stop,
+		.timeout_ms = time_left_ms(),
+		.stop = q->stop ? q->stop : c->stop,
 	};
 	int64_t began = clock_monotonic_us();
 	int r = http_call(c->http, &q->call, e);

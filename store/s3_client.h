@@ -14,9 +14,14 @@
 
 struct s3_client;
 
-/* `now_ms` is the clock for signatures; NULL: the system's. Copies the configuration. -EINVAL, -EACCES: no keys. */
-int s3_client_new(
-	const struct s3_config *config, int64_t (*now_ms)(void), struct s3_client **out, struct err *e);
+struct s3_client_options {
+	int64_t (*now_ms)(void); /* the clock for signatures; NULL: the system's */
+	const atomic_bool *stop; /* ends every request with -ECANCELED; borrowed, may be NULL */
+};
+
+/* Copies the configuration. -EINVAL, -EACCES: no keys. */
+int s3_client_new(const struct s3_config *config, const struct s3_client_options *options,
+	struct s3_client **out, struct err *e);
 void s3_client_free(struct s3_client *c); /* NULL is fine */
 DEFINE_AUTO(s3_client, struct s3_client *, s3_client_free)
 
@@ -45,7 +50,7 @@ struct s3_request {
 	const char *payload_hash; /* of the body; NULL: there is no body, or none is needed */
 	void *into;               /* where the answer's body goes; NULL: to `text` */
 	size_t max_bytes;
-	const atomic_bool *stop;
+	const atomic_bool *stop; /* NULL: the client's */
 	/* ---- */
 	struct http_call call;
 	struct buf text;
@@ -55,7 +60,10 @@ struct s3_request {
 /* Adds a header; both texts are borrowed. The name is in lower case. */
 void s3_request_header(struct s3_request *q, const char *name, const char *value);
 
-/* 0 for an answer with a status from 200 to 299; else as in store/s3_answer.h, or no answer as in http_call. */
+/*
+ * 0 for an answer with a status from 200 to 299; else as in store/s3_answer.h, or no answer as in http_call. Takes no
+ * longer than the calling thread's deadline (lib/base/deadline.h), whatever the store does.
+ */
 int s3_request_send(struct s3_client *c, struct s3_request *q, struct err *e);
 
 /* Of a 2xx whose body is an error document: says so, with the errno for its code. 0: it is none. */

@@ -6,6 +6,7 @@
 #include "store/bucket_s3.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/file.h"
 #include "store/bucket_prefix.h"
 #include "store/config.h"
@@ -26,7 +27,7 @@ static struct bucket *bucket_of(struct s3_fixture *f, const char *more, int64_t 
 	struct s3_config c;
 	struct bucket *b = NULL;
 	s3_fixture_config(f, more, &c);
-	CHECK_OK(bucket_s3_new(&c, now_ms, &b, &e), &e);
+	CHECK_OK(bucket_s3_new(&c, &(struct s3_client_options){ .now_ms = now_ms }, &b, &e), &e);
 	s3_config_fini(&c);
 	return b;
 }
@@ -352,7 +353,7 @@ static int list_with(struct s3_fixture *f, void (*change)(struct s3_config *c), 
 	unsigned n = 0;
 	s3_fixture_config(f, "", &c);
 	change(&c);
-	CHECK_OK(bucket_s3_new(&c, NULL, &b, e), e);
+	CHECK_OK(bucket_s3_new(&c, &(struct s3_client_options){ 0 }, &b, e), e);
 	s3_config_fini(&c);
 	int r = bucket_list(b, "", true, false, count_one, &n, e);
 	bucket_free(b);
@@ -459,6 +460,52 @@ TEST(load_and_outages_are_worth_a_retry_and_say_when)
 	tear_down(&f);
 }
 
+TEST(a_store_that_is_silent_holds_nobody_beyond_the_threads_deadline)
+{
+	static const struct deadline ends[] = { { .until_us = 1 }, { .each_ms = 300 } };
+	struct fixture f = set_up_with("");
+	bucket_put_text(f.b, "a/b", "0123456789");
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		struct err e;
+		char got[4];
+		auto_of(blob) struct blob *content = NULL;
+		CHECK_OK(bucket_open_sized(f.b, "a/b", 10, &content, &e), &e);
+		s3_fixture_faults(f.server, "do=stall times=1");
+		int64_t began = clock_monotonic_us();
+		struct deadline end = ends[i];
+		if (end.until_us)
+			end.until_us = began + 300000;
+		struct deadline before = deadline_enter(end);
+		int r = blob_read(content, got, 4, 0, &e);
+		deadline_leave(before);
+
+		CHECK_INT(r, -ETIMEDOUT);
+		CHECK_HAS(e.msg, "a/b");
+		CHECK(clock_monotonic_us() - began < 8000000);
+		CHECK_OK(blob_read(content, got, 4, 0, &e), &e);
+	}
+	tear_down(&f);
+}
+
+TEST(a_mount_that_ends_waits_for_no_answer)
+{
+	struct err e;
+	struct s3_config c;
+	struct object_info o;
+	struct bucket *b = NULL;
+	atomic_bool stop = true;
+	struct fixture f = set_up_with("");
+	s3_fixture_config(f.server, "", &c);
+	CHECK_OK(bucket_s3_new(&c, &(struct s3_client_options){ .stop = &stop }, &b, &e), &e);
+	s3_config_fini(&c);
+	s3_fixture_faults(f.server, "do=stall");
+
+	CHECK_INT(bucket_stat(b, "a/b", &o, &e), -ECANCELED);
+
+	bucket_free(b);
+	tear_down(&f);
+}
+
 TEST(html_instead_of_a_listing_is_said_to_be_no_listing)
 {
 	struct err e;
@@ -483,7 +530,7 @@ TEST(a_bucket_in_the_name_of_the_host_is_found_there)
 	const char *port = strchr(c.endpoint, ':');
 	auto_free char *endpoint = xasprintf("localhost%s", port);
 	replace(&c.endpoint, endpoint);
-	CHECK_OK(bucket_s3_new(&c, NULL, &b, &e), &e);
+	CHECK_OK(bucket_s3_new(&c, &(struct s3_client_options){ 0 }, &b, &e), &e);
 	s3_config_fini(&c);
 
 	bucket_put_text(b, "a/b", "text"); /* BUCKET.localhost is this machine, by RFC 6761 */
