@@ -5,6 +5,8 @@
 
 #define BEHIND_BYTES (512u << 10) /* how far a read may come late ... */
 #define BEYOND_BYTES (128u << 10) /* ... or early, and still be part of the stream */
+#define STEP_BYTES \
+	(1u << 20) /* announced at once in a large window, so that as much as it allows is on its way */
 
 static bool is_near(const struct readahead_stream *s, uint64_t at)
 {
@@ -32,20 +34,18 @@ bool readahead_note(struct readahead *ra, uint64_t at, size_t n, uint64_t size, 
 	struct readahead_stream *s = find(ra, at, &is_found);
 	uint64_t end = at + n;
 	if (!is_found)
-		*s = (struct readahead_stream){ .next = end, .until = end };
+		*s = (struct readahead_stream){ .begin = at, .next = end, .until = end };
 	s->used = ++ra->reads;
 	bool is_start = !is_found && at == 0; /* who reads the beginning mostly reads on */
 	if (!is_start && (!is_found || end <= s->next))
 		return false;
 	s->next = end;
 	s->until = MAX_OF(s->until, end);
-	if (s->window == 0)
-		s->window = MIN_OF(READAHEAD_FIRST_BYTES, most);
-	if (s->until - end > s->window / 2)
+	uint64_t read = end - s->begin, window = MIN_OF(MAX_OF(read, READAHEAD_FIRST_BYTES), most);
+	if (s->until - end > window - MIN_OF(window / 2, STEP_BYTES))
 		return false;
 	*from = s->until;
-	*to = MIN_OF(end + s->window, size);
-	s->window = (uint32_t)MIN_OF(2ull * s->window, most);
+	*to = MIN_OF(end + window, size);
 	if (*to <= *from)
 		return false;
 	s->until = *to;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recognises sequential readers among the reads of one object, a few at once, and says what to fetch ahead of them: 128 KiB
- * at first, twice as much each time they come near its end. Reads that overtake each other, as those of several threads
- * do, are still one stream.
+ * Recognises sequential readers among the reads of one object, a few at once, and says what to fetch ahead of them: as much
+ * as they have read so far, from 128 KiB up to a limit. So the window doubles with each round trip of a steady reader, and
+ * who stops has never caused more to be fetched than that. Reads that overtake each other, as those of several threads do,
+ * are still one stream.
  */
 #ifndef STORE_READAHEAD_H
 #define STORE_READAHEAD_H
@@ -15,10 +16,10 @@
 #define READAHEAD_FIRST_BYTES (128u << 10)
 
 struct readahead_stream {
-	uint64_t next;   /* where the furthest read ended */
-	uint64_t until;  /* announced up to here */
-	uint64_t used;   /* the read that came last; 0: not in use */
-	uint32_t window; /* bytes to be ahead next time; 0: one read is no sequence yet */
+	uint64_t begin; /* where its first read began */
+	uint64_t next;  /* where the furthest read ended */
+	uint64_t until; /* announced up to here */
+	uint64_t used;  /* the read that came last; 0: not in use */
 };
 
 /* Zero-initialise it. */

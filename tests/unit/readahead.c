@@ -24,7 +24,7 @@ TEST(one_read_is_no_sequence_but_at_the_beginning)
 	CHECK_INT(to, 4096 + 128 * KIB);
 }
 
-TEST(the_window_doubles_and_nothing_is_announced_twice)
+TEST(the_window_grows_and_nothing_is_announced_twice)
 {
 	struct readahead ra = { 0 };
 	uint64_t until = 128 * KIB, largest = 0, first = 0;
@@ -40,6 +40,16 @@ TEST(the_window_doubles_and_nothing_is_announced_twice)
 	CHECK_INT(first, 128 * KIB);
 	CHECK_INT(largest, MOST);
 	CHECK_INT(until, SIZE);
+}
+
+TEST(small_steps_announce_no_more_than_was_read)
+{
+	struct readahead ra = { 0 };
+	uint64_t announced = 0;
+	for (uint64_t at = 10 * MIB; at < 12 * MIB; at += 4 * KIB)
+		if (note(&ra, at, 1024))
+			announced = to - 10 * MIB;
+	CHECK(announced > 3 * MIB && announced <= 4 * MIB);
 }
 
 TEST(random_reads_announce_nothing)
