@@ -5,6 +5,7 @@
  */
 #include "store/bucket_extents.h"
 
+#include "store/extents_blocks.h"
 #include "store/extents_fetch.h"
 #include "store/extents_object.h"
 #include "store/readahead.h"
@@ -57,7 +58,7 @@ static int extents_blob_read(struct blob *b, void *out, size_t n, uint64_t at, s
 {
 	struct extents_blob *eb = (struct extents_blob *)b;
 	struct extents_ahead ahead = look_ahead(eb, n, at);
-	ssize_t got = extents_object_read(eb->x, eb->o, out, n, at);
+	ssize_t got = extents_blocks_read(eb->x, eb->o, out, n, at);
 	size_t done = got > 0 ? (size_t)got : 0;
 	if (done == n)
 		extents_fetch_announce(eb->x, eb->source, ahead);
@@ -126,7 +127,7 @@ static void extents_blob_forget(struct blob *b, uint64_t at, uint64_t n)
 {
 	struct extents_blob *eb = (struct extents_blob *)b;
 	struct extents_ahead blocks = blocks_of(eb->x, at, at + n);
-	extents_object_distrust(eb->x, eb->o, blocks.first, blocks.last);
+	extents_blocks_distrust(eb->x, eb->o, blocks.first, blocks.last);
 	blob_forget(eb->source->inner, at, n);
 }
 

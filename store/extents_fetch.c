@@ -2,6 +2,7 @@
 #include "store/extents_fetch.h"
 
 #include "lib/base/metrics.h"
+#include "store/extents_blocks.h"
 #include "store/extents_object.h"
 
 #include <errno.h>
@@ -114,7 +115,7 @@ static void mark_locked(struct extents *x, struct extents_fetch *f, uint64_t own
 {
 	for (uint64_t left = own; left; left &= left - 1) {
 		uint64_t block = f->first + (uint64_t)__builtin_ctzll(left);
-		struct extents_region *r = extents_object_make_region_locked(x, f->o, block);
+		struct extents_region *r = extents_blocks_make_region_locked(x, f->o, block);
 		uint64_t bit = 1ull << block % x->region_blocks;
 		r->fetching = is_fetching ? r->fetching | bit : r->fetching & ~bit;
 	}
@@ -226,7 +227,7 @@ static void run(struct extents *x, struct extents_fetch *f)
 	pthread_mutex_unlock(&x->lock);
 
 	if (r == 0)
-		extents_object_store(x, f->o, f->first, f->own, data, !was_wanted);
+		extents_blocks_store(x, f->o, f->first, f->own, data, !was_wanted);
 
 	pthread_mutex_lock(&x->lock);
 	TAILQ_REMOVE(&f->o->fetches, f, link);
@@ -364,7 +365,7 @@ enum block_state { ABSENT, FETCHING, PRESENT };
 
 static enum block_state state_locked(struct extents *x, struct extents_object *o, uint64_t block)
 {
-	const struct extents_region *r = extents_object_region(x, o, block);
+	const struct extents_region *r = extents_blocks_region(x, o, block);
 	unsigned i = block % x->region_blocks;
 	if (!r)
 		return ABSENT;
@@ -450,7 +451,7 @@ void extents_fetch_announce(struct extents *x, struct extents_source *s, struct 
 	struct extents_fetches gone = TAILQ_HEAD_INITIALIZER(gone);
 	/* A hint that could not be kept is not worth a request. */
 	if (ahead.first >= ahead.last || atomic_load_explicit(&x->is_failing, memory_order_relaxed) ||
-		extents_object_has(x, s->o, ahead.first, ahead.last))
+		extents_blocks_present(x, s->o, ahead.first, ahead.last))
 		return;
 	pthread_mutex_lock(&x->lock);
 	announce_locked(x, s, ahead, &gone);
@@ -513,7 +514,7 @@ static ssize_t read_present(struct extents *x, struct extents_source *s, const s
 	while (last * block < end && !owner_of(j, last))
 		last++;
 	size_t n = (size_t)(MIN_OF(last * block, end) - at);
-	ssize_t got = extents_object_read(x, s->o, out, n, at);
+	ssize_t got = extents_blocks_read(x, s->o, out, n, at);
 	if (got > 0)
 		return got;
 	if (got < 0 && got != -EMFILE && got != -ENFILE)
@@ -530,7 +531,7 @@ int extents_fetch_read(struct extents *x, struct extents_source *s, void *out, s
 	struct joined j = { .n = 0 };
 	uint64_t block = x->options.block_bytes, end = at + n;
 	uint64_t first = at / block, last = (end + block - 1) / block;
-	extents_object_verify(x, s->o, first, last);
+	extents_blocks_verify(x, s->o, first, last);
 
 	pthread_mutex_lock(&x->lock);
 	if (!atomic_load(&s->o->is_dead))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One cached object: its blocks in a sparse file, and what is known of them. */
+/* Cached objects: how they are found, come and go, and the files they have. Their blocks: store/extents_blocks.h. */
 #ifndef STORE_EXTENTS_OBJECT_H
 #define STORE_EXTENTS_OBJECT_H
 
@@ -17,28 +17,6 @@ void extents_object_unref(struct extents *x, struct extents_object *o);
 void extents_object_kill(struct extents *x, struct extents_object *o);
 void extents_object_forget(struct extents *x, const char *name);
 
-/*
- * Reads what can be read of [at, at + n), from the front: the number of bytes, 0 where the first block isn't verified, or
- * -errno where the file can't be read. Takes no lock.
- */
-ssize_t extents_object_read(struct extents *x, struct extents_object *o, void *out, size_t n, uint64_t at);
-
-/* Whether all blocks of [first, last) can be read now. Takes no lock. */
-bool extents_object_has(struct extents *x, struct extents_object *o, uint64_t first, uint64_t last);
-
-/* Checks the checksums of those blocks of [first, last) that are present and were not checked. */
-void extents_object_verify(struct extents *x, struct extents_object *o, uint64_t first, uint64_t last);
-
-/* Takes the blocks of [first, last) out of the cache: they are fetched anew. The ones that are on their way stay so. */
-void extents_object_distrust(struct extents *x, struct extents_object *o, uint64_t first, uint64_t last);
-
-/*
- * Stores blocks first + i for the bits i of `own`, which the caller's fetch owns; data begins at block `first`. May store
- * less or nothing: where there is no room, or the directory fails.
- */
-void extents_object_store(struct extents *x, struct extents_object *o, uint64_t first, uint64_t own,
-	const uint8_t *data, bool is_unused);
-
 /* The descriptor of a complete object, which is held from then on; -1: it is not complete. */
 int extents_object_hold(struct extents *x, struct extents_object *o);
 void extents_object_release(struct extents *x, struct extents_object *o);
@@ -52,15 +30,14 @@ void extents_object_unload(struct extents *x, struct extents_object *o);
 /* Fills the regions of a stub that the caller references. The lock is held, but not all the time. */
 void extents_object_load_locked(struct extents *x, struct extents_object *o);
 
-/* The bytes of the blocks of a region that `mask` names. */
-uint64_t extents_object_region_bytes(
-	const struct extents *x, const struct extents_object *o, uint64_t index, uint64_t mask);
+/*
+ * The data file's descriptor, opened where it isn't. It stays open as long as the caller is counted in o->readers, as it
+ * must be before.
+ */
+int extents_object_fd(struct extents *x, struct extents_object *o, bool may_create);
 
-/* The region of a block, NULL where nothing happened there so far; and one made where there was none. */
-struct extents_region *extents_object_region(
-	const struct extents *x, const struct extents_object *o, uint64_t block);
-struct extents_region *extents_object_make_region_locked(
-	struct extents *x, struct extents_object *o, uint64_t block);
+/* Whether storing worked: 0 or -errno. Said in the log once when it begins to fail, or in another way, and once when it works. */
+void extents_object_note_health(struct extents *x, int r);
 
 /* Gives the bytes of a region's blocks back to the file system. */
 int extents_object_punch(struct extents *x, struct extents_object *o, uint64_t index);

@@ -6,6 +6,7 @@
 #include "store/extents_room.h"
 
 #include "lib/base/metrics.h"
+#include "store/extents_blocks.h"
 #include "store/extents_object.h"
 
 METRIC_GAUGE(bytes_gauge, "thanosfs_extents_bytes", "Bytes of remote objects that are cached on disk.")
@@ -95,10 +96,10 @@ static bool evict_locked(struct extents *x)
 	if (!r)
 		return false;
 	struct extents_object *o = r->o;
-	uint64_t bytes = extents_object_region_bytes(x, o, r->index, r->present);
+	uint64_t bytes = extents_blocks_bytes(x, o, r->index, r->present);
 	metric_add(evicted_bytes, bytes);
 	metric_add(unused_bytes,
-		extents_object_region_bytes(x, o, r->index, atomic_exchange(&r->unused, 0) & r->present));
+		extents_blocks_bytes(x, o, r->index, atomic_exchange(&r->unused, 0) & r->present));
 	extents_room_unlist_locked(x, r);
 	r->present = 0;
 	r->is_evicting = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of the extents cache share: the cache, under one lock, its objects and their regions. One lock is enough
- * because no read of cached bytes takes it: see extents_object_read. It is never held across I/O.
+ * because no read of cached bytes takes it: see extents_blocks_read. It is never held across I/O.
  *
  * A block is in one of these states (bits of its region):
  *
