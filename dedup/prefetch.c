@@ -58,6 +58,7 @@ struct jobs {
 
 struct prefetch {
 	unsigned threads;
+	int64_t (*now_us)(void);
 
 	pthread_mutex_t lock;
 	/* under lock */
@@ -74,6 +75,7 @@ struct prefetch *prefetch_new(unsigned threads)
 {
 	struct prefetch *p = xcalloc(1, sizeof *p);
 	p->threads = MIN_OF(threads, MAX_THREADS);
+	p->now_us = clock_monotonic_us;
 	p->policy = scan_policy_new();
 	p->announcements.end = &p->announcements.first;
 	p->makes.end = &p->makes.first;
@@ -81,6 +83,11 @@ struct prefetch *prefetch_new(unsigned threads)
 	pthread_cond_init(&p->has_announcements, NULL);
 	pthread_cond_init(&p->has_makes, NULL);
 	return p;
+}
+
+void prefetch_set_clock(struct prefetch *p, int64_t (*now_us)(void))
+{
+	p->now_us = now_us;
 }
 
 static void job_free(struct job *j)
@@ -385,7 +392,7 @@ void prefetch_read(struct prefetch *p, struct merged_block *b, struct holdings *
 	struct scan_advices advices = { 0 };
 	struct scan_wave wave;
 	pthread_mutex_lock(&p->lock);
-	scan_policy_touch(p->policy, &run, at, n, clock_monotonic_us(), &advices, &wave);
+	scan_policy_touch(p->policy, &run, at, n, p->now_us(), &advices, &wave);
 	pthread_mutex_unlock(&p->lock);
 	if (advices.len == 0 && !wave.first)
 		return;
@@ -418,7 +425,7 @@ static void do_wave(struct prefetch *p, struct job *j, struct holdings *h)
 	struct scan_run run = scan_run_of(j->block, &found);
 	struct scan_advices advices = { 0 };
 	pthread_mutex_lock(&p->lock);
-	scan_policy_match(p->policy, &run, &j->wave, j->hop, clock_monotonic_us(), &advices);
+	scan_policy_match(p->policy, &run, &j->wave, j->hop, p->now_us(), &advices);
 	pthread_mutex_unlock(&p->lock);
 	vec_each (a, &advices)
 		follow(p, j->block, h, a, j->metric);
@@ -430,8 +437,7 @@ static bool do_make(struct prefetch *p, struct job *j, struct holdings *h)
 {
 	const struct merged_segment_ref *ref = segment_ref(j->block, j->advice.segment);
 	pthread_mutex_lock(&p->lock);
-	bool is_wanted =
-		!p->is_stopping && scan_policy_is_scanned(p->policy, j->metric, clock_monotonic_us());
+	bool is_wanted = !p->is_stopping && scan_policy_is_scanned(p->policy, j->metric, p->now_us());
 	pthread_mutex_unlock(&p->lock);
 	if (!ref || !is_wanted)
 		return false;

@@ -16,6 +16,9 @@ struct prefetch;
 /* `threads` make slots; they and one that announces start at the first use. 0: nobody but prefetch_drain does. */
 struct prefetch *prefetch_new(unsigned threads);
 
+/* Instead of the monotonic one, in microseconds; before the first read. */
+void prefetch_set_clock(struct prefetch *p, int64_t (*now_us)(void));
+
 /* Ends what is under way. NULL is fine. No block that knows it must be read any more. */
 void prefetch_free(struct prefetch *p);
 

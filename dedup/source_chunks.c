@@ -103,9 +103,10 @@ int source_chunks_segment(
 	return 0;
 }
 
-static bool takes_hints(struct blob *b)
+/* Its descriptor is no answer: who asks a cached object for that keeps it from being evicted. */
+static bool takes_hints(const struct blob *b)
 {
-	return b->ops->will_read && blob_fd(b) < 0;
+	return b->ops->will_read != NULL;
 }
 
 bool source_chunks_takes_hints(struct source_chunks *s, uint16_t source, uint32_t segment)

@@ -365,6 +365,13 @@ static int retry_open(
 	static const struct blob_ops ops = {
 		.read = retry_blob_read,
 		.fd = retry_blob_fd,
+		.version = retry_blob_version,
+		.pin = retry_blob_pin,
+		.forget = retry_blob_forget,
+		.close = retry_blob_close,
+	}, hinted = {
+		.read = retry_blob_read,
+		.fd = retry_blob_fd,
 		.will_read = retry_blob_will_read,
 		.version = retry_blob_version,
 		.pin = retry_blob_pin,
@@ -383,7 +390,9 @@ static int retry_open(
 	if (r < 0)
 		return r;
 	struct retry_blob *wrapped = xcalloc(1, sizeof *wrapped);
-	wrapped->base = (struct blob){ .ops = &ops, .size = inner->size, .name = xstrdup(inner->name) };
+	wrapped->base = (struct blob){ .ops = inner->ops->will_read ? &hinted : &ops,
+		.size = inner->size,
+		.name = xstrdup(inner->name) };
 	wrapped->inner = inner;
 	wrapped->rb = retry_of(b);
 	*out = &wrapped->base;

@@ -25,7 +25,8 @@ struct blob_ops {
 	int (*read)(struct blob *b, void *out, size_t n, uint64_t at, struct err *e);
 	/* A descriptor the same bytes can be read from (pread, splice, mmap), borrowed; NULL or -1: there is none. */
 	int (*fd)(struct blob *b);
-	/* Said of bytes that will be read soon, so that they can be fetched ahead: never waits. NULL: of no use. */
+	/* Said of bytes that will be read soon, so that they can be fetched ahead: never waits. NULL: of no use, as they are
+	   at hand. A layer that only passes it on has it where what it wraps has it. */
 	void (*will_read)(struct blob *b, uint64_t at, uint64_t n);
 	/* What tells this content from another that had or will have the same name, such as an ETag; "" while that is
 	 * not known, and at most before the first read. NULL: never known. */

@@ -4,9 +4,8 @@
 
 #include "dedup/view_private.h"
 #include "lib/base/file.h"
-#include "lib/tsdb/block_write.h"
 #include "tests/support/bucket_far.h"
-#include "tests/support/fleet.h"
+#include "tests/support/fleet_blocks.h"
 #include "tests/support/mapped_reader.h"
 #include "tests/support/test.h"
 #include "tests/support/view_fixture.h"
@@ -14,88 +13,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define T0            1699920000000
-#define HOUR_MS       3600000
-#define BLOCK_MS      (2 * HOUR_MS)
+#define T0            FLEET_T0
+#define HOUR_MS       3600000ll
 #define BLOCKS        4
-#define STEP_MS       15000
-#define MACHINES      160 /* 32 series of node_cpu_seconds_total each */
-#define CPU           "node_cpu_seconds_total"
-#define SERIES        (32 * MACHINES)
+#define MACHINES      160
+#define SERIES        (FLEET_CPU_SERIES * MACHINES)
 #define GRANULE       4096
 #define NOTHING_AHEAD (~0u) /* threads */
 #define ONE           "cpu=2,instance=node-057:9100,job=node,mode=system"
-
-/* Others stand before and behind it in the segments. */
-static bool is_wanted(const struct fleet_series *s)
-{
-	const char *name = labels_get(&s->labels, "__name__");
-	return !strcmp(name, "node_boot_time_seconds") || !strcmp(name, CPU) ||
-	       !strcmp(name, "node_filesystem_avail_bytes");
-}
-
-static int by_labels(const void *a, const void *b)
-{
-	return labels_cmp(
-		&((const struct fleet_series *)a)->labels, &((const struct fleet_series *)b)->labels);
-}
-
-/* The scrapes of a series' target in a block; one in 2,000 is missed, and in the second block the first replica is away. */
-static size_t scrapes(const struct fleet_series *s, unsigned replica, unsigned block, int64_t *t)
-{
-	uint64_t key = fleet_mix(s->target + replica);
-	int64_t phase = (int64_t)(fleet_uniform(key) * STEP_MS), from = T0 + block * BLOCK_MS;
-	size_t n = 0;
-	for (int64_t i = 0; i < BLOCK_MS / STEP_MS; i++) {
-		int64_t at = from + i * STEP_MS + phase;
-		bool is_away = replica == 0 && block == 1 && i >= 200 && i < 228;
-		if (!is_away && fleet_mix(key ^ (uint64_t)at) % 2000 && at >= s->from && at < s->to)
-			t[n++] = at;
-	}
-	return n;
-}
-
-static void write_block(
-	const char *dir, const char *cluster, unsigned replica, unsigned block, unsigned machines)
-{
-	struct err e;
-	struct fleet fleet = { 0 };
-	struct block_writer *w;
-	const struct fleet_options fo = { .seed = 1, .instances = machines };
-	uint8_t rest[10] = { (uint8_t)cluster[0], [8] = (uint8_t)replica, [9] = (uint8_t)block };
-	int64_t from = T0 + block * BLOCK_MS, t[BLOCK_MS / STEP_MS];
-	uint64_t v[BLOCK_MS / STEP_MS];
-	VEC(const struct labels *) sets = { 0 };
-	struct block_meta *meta = xcalloc(1, sizeof *meta);
-	meta->min_time = from;
-	meta->max_time = from + BLOCK_MS;
-	meta->thanos.present = true;
-	labels_set(&meta->thanos.labels, "cluster", cluster);
-	labels_set(&meta->thanos.labels, "replica", replica ? "b" : "a");
-	fleet_at(&fo, cluster, from, from + BLOCK_MS, &fleet);
-	vec_sort(&fleet.series, by_labels);
-	vec_each (s, &fleet.series)
-		if (is_wanted(s))
-			vec_push(&sets, &s->labels);
-	const struct block_writer_options o = {
-		.is_relaxed = true, .parent = dir, .ulid = ulid_make(T0 + block * BLOCK_MS, rest)
-	};
-	CHECK_OK(block_writer_open(&o, &w, &e), &e);
-	CHECK_OK(block_writer_label_sets(w, sets.data, sets.len, &e), &e);
-	vec_each (s, &fleet.series) {
-		if (!is_wanted(s))
-			continue;
-		size_t n = scrapes(s, replica, block, t);
-		CHECK_OK(block_writer_labels(w, &s->labels, &e), &e);
-		fleet_values(s, t, n, v);
-		CHECK_OK(block_writer_floats(w, t, v, n, &e), &e);
-	}
-	CHECK_OK(block_writer_finish(w, meta, &e), &e);
-	block_writer_close(w);
-	block_meta_free(meta);
-	vec_fini(&sets);
-	fleet_fini(&fleet);
-}
 
 struct far_view {
 	struct view_fixture *f;
@@ -112,10 +37,15 @@ static struct far_view *far_view_new(unsigned clusters, unsigned replicas, unsig
 	for (unsigned c = 0; c < clusters; c++)
 		for (unsigned r = 0; r < replicas; r++)
 			for (unsigned b = 0; b < BLOCKS; b++)
-				write_block(
+				fleet_block_write(
 					v.f->bucket_dir, (const char *[]){ "eu", "us" }[c], r, b, machines);
 	v.far = v.f->bucket = bucket_far_new(v.f->bucket, GRANULE, 0);
 	return &v;
+}
+
+static int64_t stopped_clock(void)
+{
+	return 1000000;
 }
 
 /* A new process with the caches empty; `threads` as prefetch_new has them. */
@@ -129,6 +59,8 @@ static void start(struct far_view *v, unsigned threads)
 	view_fixture_open(v->f);
 	prefetch_free(v->f->view->env.prefetch);
 	v->f->view->env.prefetch = threads == NOTHING_AHEAD ? NULL : prefetch_new(threads);
+	if (threads == 0) /* how busy the machine is decides nothing */
+		prefetch_set_clock(v->f->view->env.prefetch, stopped_clock);
 	view_fixture_sync(v->f);
 	v->reader = mapped_reader_new(v->f->view);
 	bucket_far_forget(v->far);
@@ -184,10 +116,10 @@ static struct cost query(struct far_view *v, const char *what, const struct mapp
 
 /* 6 hours, of all four blocks. */
 static const struct mapped_query heavy = {
-	.metric = CPU, .mint = T0 + HOUR_MS / 2 - 5 * 60000, .maxt = T0 + HOUR_MS / 2 + 6 * HOUR_MS
+	.metric = FLEET_CPU, .mint = T0 + HOUR_MS / 2 - 5 * 60000, .maxt = T0 + HOUR_MS / 2 + 6 * HOUR_MS
 };
 static const struct mapped_query single = {
-	.metric = CPU, .with = ONE, .mint = T0, .maxt = T0 + BLOCKS * BLOCK_MS
+	.metric = FLEET_CPU, .with = ONE, .mint = T0, .maxt = T0 + BLOCKS * FLEET_BLOCK_MS
 };
 
 /* The query with nothing read ahead and with what is under test, each with the caches empty. Same bytes. */
