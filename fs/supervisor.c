@@ -283,6 +283,17 @@ static void on_worker_end(struct supervisor *s, int status)
 	s->worker = wait || s->start_at_us ? CHILD_NONE : new;
 }
 
+/* What it took since the next worker was started is given again; what that one is at, too, which it knows to bear. */
+static void on_abandoned_end(struct supervisor *s, pid_t pid)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(s->abandoned); i++) {
+		if (s->abandoned[i] != pid)
+			continue;
+		s->abandoned[i] = 0;
+		mount_point_resend(s->fuse_fd);
+	}
+}
+
 static void reap(struct supervisor *s)
 {
 	int status;
@@ -303,6 +314,8 @@ static void reap(struct supervisor *s)
 			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 				log_info("mount is busy: detached", KV("mountpoint", s->options.mountpoint));
 			s->linger_until_us = clock_monotonic_us() + (int64_t)s->options.linger_ms * 1000;
+		} else {
+			on_abandoned_end(s, pid);
 		}
 	}
 }
@@ -370,6 +383,23 @@ static void tick_stopping(struct supervisor *s, int64_t now)
 	}
 }
 
+/*
+ * Dead, but for a thread that doesn't end: it hangs in the kernel, or it only wasn't given the time yet. In the latter case it may
+ * still take a request with it, which is asked for once more when it has gone. Only the kernel can be asked.
+ */
+static void abandon_worker(struct supervisor *s)
+{
+	unsigned i = 0;
+	while (i < ARRAY_LEN(s->abandoned) && s->abandoned[i])
+		i++;
+	if (i == ARRAY_LEN(s->abandoned) || !s->can_resend || s->options.replay == REPLAY_SLOTS)
+		return;
+	log_warn("worker is dead, and not quite gone", KV_I64("pid", s->worker.pid));
+	s->abandoned[i] = s->worker.pid;
+	s->worker.pid_is_gone = true;
+	on_worker_end(s, SIGKILL);
+}
+
 static void tick_worker(struct supervisor *s, int64_t now)
 {
 	struct child *w = &s->worker;
@@ -389,12 +419,8 @@ static void tick_worker(struct supervisor *s, int64_t now)
 	}
 	if (w->phase == CHILD_RETIRING && now >= w->serving_us + RETIRE_LIMIT_US)
 		kill(w->pid, SIGKILL);
-	/* Dead, but for a thread that can't end: it has no business with the mount any more. */
-	if (child_is_zombie(w) && ++w->zombie_ticks > 1) {
-		log_warn("worker is dead, and not quite gone", KV_I64("pid", w->pid));
-		w->pid_is_gone = true;
-		on_worker_end(s, SIGKILL);
-	}
+	if (child_is_zombie(w) && ++w->zombie_ticks > ZOMBIE_LIMIT_MS / TICK_MS)
+		abandon_worker(s);
 }
 
 static void tick(struct supervisor *s)

@@ -15,6 +15,7 @@
 #define HANG_DEFAULT_MS   60000
 #define LIVENESS_LIMIT_MS 10000
 #define STANDBY_RETRY_US  1000000
+#define ZOMBIE_LIMIT_MS   500
 
 /*
  * How long to wait before another worker is started. One that served for a while is followed at once, and so is the first that did
@@ -75,6 +76,7 @@ struct supervisor {
 	bool can_resend;
 
 	struct child worker, standby;
+	pid_t abandoned[4]; /* dead workers with a thread that isn't; 0: none */
 	struct backoff backoff;
 	int64_t died_us;       /* the last worker */
 	int64_t start_at_us;   /* when the next is started; 0: there is one */
