@@ -458,6 +458,9 @@ static void *serve(void *arg)
 			t = &timeout;
 		}
 		int n = epoll_pwait2(w->epoll, events, ARRAY_LEN(events), t, NULL);
+		/* ThreadSanitizer doesn't know this call: the lock tells it what s3serve_loop_add did before. */
+		pthread_mutex_lock(&w->lock);
+		pthread_mutex_unlock(&w->lock);
 		for (int i = 0; i < n; i++) {
 			struct connection *c = events[i].data.ptr;
 			if (!c)
