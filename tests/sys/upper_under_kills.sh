@@ -29,7 +29,7 @@ for i in $(seq 10 39); do
 	make_block "01HQZZZZZZ00000000000000$i"
 done
 fs_mount
-while sleep 0.25; do kill -KILL "$(worker_of "$MOUNT_PID")"; done 2>/dev/null &
+while sleep 0.3; do kill -KILL "$(worker_of "$MOUNT_PID")" || true; done 2>/dev/null &
 killer=$!
 python3 - "$MNT" <<'PY'
 import os, shutil, sys, time
@@ -45,6 +45,7 @@ for b in blocks:
 assert not [n for n in os.listdir(mnt) if n.startswith("01H")]
 PY
 kill "$killer"
+wait "$killer" || true
 unmount "$MOUNT_PID" "$MNT"
 fs_mount
 check_equal "$(find "$MNT" -maxdepth 1 -name '01H*' | wc -l)" 0 "the number of blocks after a remount"
