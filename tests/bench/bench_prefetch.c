@@ -21,10 +21,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define BLOCKS     4
-#define MACHINES   160
-#define LATENCY_US 15000
-#define MINUTE_MS  60000ll
+#define BLOCKS        4
+#define MACHINES      160
+#define NOTHING_AHEAD (~0u) /* threads */
+#define LATENCY_US    15000
+#define MINUTE_MS     60000ll
 
 static void write_blocks(struct view_fixture *f, unsigned replicas)
 {
@@ -56,7 +57,7 @@ static void measure(unsigned replicas, bool is_far, unsigned threads, const char
 	}
 	view_fixture_open(f);
 	prefetch_free(f->view->env.prefetch);
-	f->view->env.prefetch = threads == ~0u ? NULL : prefetch_new(threads);
+	f->view->env.prefetch = threads == NOTHING_AHEAD ? NULL : prefetch_new(threads);
 	view_fixture_sync(f);
 	struct mapped_reader *m = mapped_reader_new(f->view);
 	mapped_reader_open_segments(m, NULL, NULL);
@@ -89,27 +90,43 @@ static unsigned cores(void)
 
 #define ONE "cpu=2,instance=node-057:9100,job=node,mode=system"
 
-TEST(far_and_passed_through)
+TEST(far_passed_through_nothing_ahead)
 {
-	measure(1, true, ~0u, NULL, "far, passed through, nothing ahead");
+	measure(1, true, NOTHING_AHEAD, NULL, "far, passed through, nothing ahead");
+}
+
+TEST(far_passed_through)
+{
 	measure(1, true, cores(), NULL, "far, passed through");
 }
 
-TEST(far_and_passed_through_one_series)
+TEST(far_passed_through_one_series_nothing_ahead)
 {
-	measure(1, true, ~0u, ONE, "far, passed through, one series, nothing ahead");
+	measure(1, true, NOTHING_AHEAD, ONE, "far, passed through, one series, nothing ahead");
+}
+
+TEST(far_passed_through_one_series)
+{
 	measure(1, true, cores(), ONE, "far, passed through, one series");
+}
+
+TEST(far_slots_nothing_ahead)
+{
+	measure(2, true, NOTHING_AHEAD, NULL, "far, slots, nothing ahead");
 }
 
 TEST(far_slots)
 {
-	measure(2, true, ~0u, NULL, "far, slots, nothing ahead");
 	measure(2, true, cores(), NULL, "far, slots");
+}
+
+TEST(local_slots_nothing_ahead)
+{
+	measure(2, false, NOTHING_AHEAD, NULL, "local, slots, nothing ahead");
 }
 
 TEST(local_slots)
 {
-	measure(2, false, ~0u, NULL, "local, slots, nothing ahead");
 	measure(2, false, cores(), NULL, "local, slots, made ahead");
 }
 

@@ -17,6 +17,7 @@
 #define HOUR_MS       3600000ll
 #define BLOCKS        4
 #define MACHINES      160
+#define SLOT_MACHINES 64 /* slots cost the sanitizers more */
 #define SERIES        (FLEET_CPU_SERIES * MACHINES)
 #define GRANULE       4096
 #define NOTHING_AHEAD (~0u) /* threads */
@@ -151,9 +152,9 @@ TEST(a_heavy_query_on_segments_that_pass_through_is_four_round_trips)
 TEST(a_heavy_query_on_slots_is_four_round_trips)
 {
 	struct cost plain, ahead;
-	struct far_view *v = far_view_new(1, 2, MACHINES);
+	struct far_view *v = far_view_new(1, 2, SLOT_MACHINES);
 	compare(v, "slots, heavy", &heavy, &plain, &ahead);
-	CHECK_INT(ahead.result.series, SERIES);
+	CHECK_INT(ahead.result.series, FLEET_CPU_SERIES * SLOT_MACHINES);
 	CHECK(ahead.round_trips <= 4);
 	/* What slots need is what reading them one by one fetches. */
 	CHECK(ahead.counts.fetched_bytes <= plain.counts.fetched_bytes * 5 / 4);
@@ -175,7 +176,7 @@ TEST(a_query_of_one_series_fetches_a_little_of_each_block)
 TEST(a_query_of_one_series_in_slots_fetches_a_little_of_each_block)
 {
 	struct cost plain, ahead;
-	struct far_view *v = far_view_new(1, 2, MACHINES);
+	struct far_view *v = far_view_new(1, 2, SLOT_MACHINES);
 	compare(v, "slots, one series", &single, &plain, &ahead);
 	CHECK_INT(ahead.result.series, 1);
 	CHECK(ahead.round_trips <= 4);
