@@ -418,7 +418,7 @@ static uint8_t *scratch(void)
  * Copies a merged block's range, so that a source which fails or has shrunk gives zeros that go again, and not the error
  * that would kill who has it mapped.
  */
-static void reply_copy(fuse_req_t req, struct fs_range *r)
+static const char *copy_range(struct fs_range *r)
 {
 	size_t done = 0;
 	uint8_t *to = scratch();
@@ -436,7 +436,7 @@ static void reply_copy(fuse_req_t req, struct fs_range *r)
 		metric_add(reads_failed, 1);
 		r->merged.incomplete = true;
 	}
-	fuse_reply_buf(req, (const char *)to, r->n);
+	return (const char *)to;
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t id, size_t n, off_t at, struct fuse_file_info *fi)
@@ -446,16 +446,18 @@ static void op_read(fuse_req_t req, fuse_ino_t id, size_t n, off_t at, struct fu
 	struct fs_range range = { .fd = -1 };
 	const struct fs_node_ops *ops = fs_ops_of(id);
 	int r = at < 0 || !ops->read ? -EINVAL : ops->read(fs, id, n, (uint64_t)at, &range);
+	const char *copy = r >= 0 && node_kind(id) == NODE_BLOCK && range.fd >= 0 ? copy_range(&range) : NULL;
+	/* Asked for before the answer, after which this process may die and leave the zeros where they are. */
+	if (range.merged.incomplete)
+		invalidate_pages(fs->invalidate, id, (uint64_t)at, n);
 	if (r < 0)
 		fuse_reply_err(req, -r);
-	else if (node_kind(id) == NODE_BLOCK && range.fd >= 0)
-		reply_copy(req, &range);
+	else if (copy)
+		fuse_reply_buf(req, copy, range.n);
 	else
 		reply_range(req, &range);
 	if (range.done)
 		range.done(fs, &range);
-	if (range.merged.incomplete)
-		invalidate_pages(fs->invalidate, id, (uint64_t)at, n);
 	buf_fini(&range.buf);
 }
 
