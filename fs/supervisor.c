@@ -221,6 +221,7 @@ static void start_worker(struct supervisor *s)
 	}
 	s->worker = s->standby;
 	s->standby = CHILD_NONE;
+	s->standby_at_us = 0; /* what it waits for are those that die */
 	struct link_message start = { .kind = LINK_START };
 	if (s->is_mounted) {
 		start.flags |= LINK_TAKES_OVER;
@@ -433,10 +434,10 @@ static void tick(struct supervisor *s)
 	tick_worker(s, now);
 	if (s->is_stopping) {
 		tick_stopping(s, now);
-	} else if (s->was_ready && s->standby.pid < 0 && s->worker.phase == CHILD_SERVING &&
-		   now >= s->standby_at_us) {
-		s->standby_at_us = now + STANDBY_RETRY_US;
-		child_spawn(&s->standby, &s->options, &s->state, &s->child_mask, NULL);
+	} else if (s->was_ready && s->standby.pid < 0 &&
+		   (s->worker.phase == CHILD_SERVING || s->start_at_us) && now >= s->standby_at_us) {
+		if (child_spawn(&s->standby, &s->options, &s->state, &s->child_mask, NULL) < 0)
+			s->standby_at_us = now + STANDBY_RETRY_US;
 	}
 	if (!s->was_ready && now >= s->extend_at_us) {
 		if (s->extend_at_us)

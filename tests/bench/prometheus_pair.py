@@ -142,4 +142,5 @@ def main():
     print(f"geometric mean {statistics.geometric_mean(ratios):.3f} of {a.directory} against {a.reference}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,8 @@ usage: worker_kills.py MOUNTPOINT SUPERVISOR_PID SECONDS EVERY_MS BLOCK_FILE=TRU
 Each BLOCK_FILE is a path below the mount point, TRUTH a file with the same bytes. The load: readers through mmap and pread, which
 drop the page cache as they go; listings; and writers of the upper directory, each of which checks what it wrote. Every exception and
 every wrong byte is an error. After each kill a look-up of a name that nobody has asked for is timed: it needs an answer of the next
-worker. The last line: kills, operations, errors, and that time's percentiles in ms. Exit status 1 where there were errors.
+worker. The last line: kills, operations, errors, how many of them were wrong bytes, and that time's percentiles in ms. Exit status 1
+where there were errors.
 """
 import mmap
 import multiprocessing
@@ -18,6 +19,10 @@ import sys
 import time
 
 PAGE = 4096
+
+
+class Wrong(Exception):
+    """Not an error, which is bad enough, but bytes or names that aren't those that are there."""
 
 
 def children(pid):
@@ -45,7 +50,7 @@ def read_pages(path, truth, rnd, _):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             got = os.pread(fd, n, at)
             if got != truth[at : at + n]:
-                raise ValueError(f"{path}: wrong bytes at {at}")
+                raise Wrong(f"{path}: wrong bytes at {at}")
         return 50
     finally:
         os.close(fd)
@@ -59,7 +64,7 @@ def read_mapped(path, truth, rnd, _):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
             at = rnd.randrange(len(truth))
             if m[at : at + PAGE] != truth[at : at + PAGE]:
-                raise ValueError(f"{path}: wrong mapped bytes at {at}")
+                raise Wrong(f"{path}: wrong mapped bytes at {at}")
     os.close(fd)
     return 50
 
@@ -69,11 +74,11 @@ def list_all(path, truth, rnd, home):
     names = sorted(os.listdir(mount))
     block = path[len(mount) + 1 :].split("/")[0]
     if block not in names or ".thanosfs" not in os.listdir(mount) + [".thanosfs"]:
-        raise ValueError(f"the root lists {names}")
+        raise Wrong(f"the root lists {names}")
     if os.stat(path).st_size != len(truth):
-        raise ValueError(f"{path} has the wrong size")
+        raise Wrong(f"{path} has the wrong size")
     if os.path.basename(path) not in os.listdir(os.path.dirname(path)):
-        raise ValueError(f"{path} is not listed")
+        raise Wrong(f"{path} is not listed")
     return 3
 
 
@@ -85,15 +90,15 @@ def write_files(_path, _truth, rnd, home):
     fd = os.open(f"{name}.tmp/data", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
     for at in range(0, len(data), 32768):
         if os.write(fd, data[at : at + 32768]) != len(data[at : at + 32768]):
-            raise ValueError("a short write")
+            raise Wrong("a short write")
     os.fsync(fd)
     os.rename(name + ".tmp", name)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     if os.pread(fd, len(data) + 1, 0) != data:
-        raise ValueError(f"{name}: not what was written")
+        raise Wrong(f"{name}: not what was written")
     os.unlink(name + "/data")
     if os.pread(fd, len(data) + 1, 0) != data:
-        raise ValueError(f"{name}: not what was written, once unlinked")
+        raise Wrong(f"{name}: not what was written, once unlinked")
     os.close(fd)
     os.rmdir(name)
     return 8 + len(data) // 32768
@@ -110,7 +115,7 @@ def append(_path, _truth, rnd, home):
         os.close(fd)
     with open(name, "rb") as f:
         if f.read() != want:
-            raise ValueError(f"{name}: lines are missing or doubled")
+            raise Wrong(f"{name}: lines are missing or doubled")
     os.unlink(name)
     return 123
 
@@ -118,13 +123,14 @@ def append(_path, _truth, rnd, home):
 def run(kind, path, truth, home, end, seed, out):
     rnd = random.Random(seed)
     os.makedirs(home, exist_ok=True)
-    operations, errors = 0, []
+    operations, errors, wrong = 0, [], 0
     while time.monotonic() < end and len(errors) < 10:
         try:
             operations += kind(path, truth, rnd, home)
         except Exception as e:  # all of them are what this is about
             errors.append(f"{kind.__name__}: {e!r}")
-    out.put((operations, errors))
+            wrong += isinstance(e, Wrong)
+    out.put((operations, errors, wrong))
 
 
 def main():
@@ -159,18 +165,20 @@ def main():
             times.append((time.monotonic() - at) * 1000)
         except OSError as e:
             errors.append(repr(e))
-    operations = 0
+    operations = wrong = 0
     for _ in procs:
-        n, bad = out.get(timeout=120)
+        n, bad, worse = out.get(timeout=120)
         operations += n
         errors += bad
+        wrong += worse
     for p in procs:
         p.join()
     for e in errors[:20]:
         print(f"error: {e}")
     times.sort()
     at = lambda q: times[min(len(times) - 1, int(len(times) * q))]
-    print(f"{kills} kills, {operations} operations, {len(errors)} errors; kill to first reply: "
+    print(f"{kills} kills, {operations} operations, {len(errors)} errors, {wrong} of wrong bytes; "
+          f"kill to first reply: "
           f"p50 {at(0.5):.1f} ms, p99 {at(0.99):.1f} ms, longest {times[-1]:.1f} ms")
     sys.exit(1 if errors or not operations else 0)
 
