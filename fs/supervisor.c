@@ -9,6 +9,7 @@
 #include "fs/mount_point.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/mem.h"
 #include "lib/base/notify.h"
 
 #include <errno.h>
@@ -124,7 +125,9 @@ static void on_serving(struct supervisor *s, struct child *c)
 	c->watch = (struct child_watch){ .liveness = atomic_load(&s->state.head->liveness) };
 	if (!s->was_ready) {
 		s->was_ready = true;
-		notify_ready(NULL);
+		/* Whoever was started by the service manager may have left us in the background. */
+		auto_free char *words = xasprintf("READY=1\nMAINPID=%d", (int)getpid());
+		notify_send(words, NULL);
 		s->options.ready(s->options.arg);
 	} else {
 		log_info("worker has taken over", KV_I64("pid", c->pid),
