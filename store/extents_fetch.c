@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/extents_fetch.h"
 
+#include "lib/base/deadline.h"
 #include "lib/base/metrics.h"
 #include "store/extents_blocks.h"
 #include "store/extents_object.h"
@@ -134,7 +135,11 @@ static struct extents_fetch *new_locked(
 	f->refs = 1;
 	s->refs++;
 	f->o->refs++;
-	pthread_cond_init(&f->done, NULL);
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&f->done, &attr);
+	pthread_condattr_destroy(&attr);
 	TAILQ_INSERT_TAIL(&f->o->fetches, f, link);
 	mark_locked(x, f, own, true);
 	return f;
@@ -484,16 +489,33 @@ static void help(struct extents *x, struct joined *j)
 	}
 }
 
+/*
+ * Until the fetch is done, or the calling thread's time is over: who runs it may have more time, and a store that is silent
+ * takes it.
+ */
+static bool await_locked(struct extents *x, struct extents_fetch *f)
+{
+	struct deadline d = deadline_get();
+	struct timespec until = { .tv_sec = d.until_us / 1000000, .tv_nsec = d.until_us % 1000000 * 1000 };
+	int r = 0;
+	while (f->state != DONE && r == 0)
+		r = d.until_us ? pthread_cond_timedwait(&f->done, &x->lock, &until)
+			       : pthread_cond_wait(&f->done, &x->lock);
+	return f->state == DONE;
+}
+
 /* Copies what of [at, end) the fetch has from `at` on; the number of bytes, or its error. */
 static ssize_t copy_from(
 	struct extents *x, struct extents_fetch *f, uint8_t *out, uint64_t at, uint64_t end, struct err *e)
 {
 	uint64_t block = x->options.block_bytes, last = at / block;
 	pthread_mutex_lock(&x->lock);
-	while (f->state != DONE)
-		pthread_cond_wait(&f->done, &x->lock);
-	int r = f->r;
+	bool is_done = await_locked(x, f);
+	int r = is_done ? f->r : -ETIMEDOUT;
 	pthread_mutex_unlock(&x->lock);
+	if (!is_done)
+		return err_set(e, r, "%s: timed out: another read of the same bytes has no answer yet",
+			f->source->inner->name);
 	if (r < 0) {
 		if (e)
 			*e = f->err;

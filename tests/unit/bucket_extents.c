@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/bucket_extents.h"
 
+#include "lib/base/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/file.h"
 #include "lib/base/metrics.h"
 #include "tests/support/bucket_contract.h"
@@ -267,6 +269,29 @@ TEST(many_readers_of_one_block_cost_one_request)
 	for (int i = 0; i < 16; i++)
 		end_reader(&readers[i]);
 	CHECK_INT(bucket_slow_counts(f->slow).reads, 1);
+	blob_close(take(b));
+	tear_down(f);
+}
+
+TEST(a_reader_waits_no_longer_for_anothers_fetch_than_it_has_time)
+{
+	struct extents_options o = defaults();
+	struct fixture *f = set_up(&o, 1 * MIB);
+	struct reader patient;
+	struct err e;
+	uint8_t byte;
+	auto_of(blob) struct blob *b = open_object(f);
+	bucket_slow_hold(f->slow, true);
+	start_reader(&patient, b, 1000, 0);
+	bucket_slow_await(f->slow, 1);
+	struct deadline before =
+		deadline_enter((struct deadline){ .until_us = clock_monotonic_us() + 20000 });
+	CHECK_INT(blob_read(b, &byte, 1, 5, &e), -ETIMEDOUT);
+	CHECK_HAS(e.msg, "has no answer yet");
+	deadline_leave(before);
+	bucket_slow_hold(f->slow, false);
+	end_reader(&patient);
+	CHECK_OK(blob_read(b, &byte, 1, 5, &e), &e);
 	blob_close(take(b));
 	tear_down(f);
 }
