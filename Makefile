@@ -135,6 +135,7 @@ $(UNITS) $(PROPS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 
 # What of a subcommand can be tested alone is in no library.
 $(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o $(B)/cmd/mount_options.o
+$(B)/tests/unit/mount_secret: $(B)/cmd/mount_secret.o
 $(B)/tests/unit/mount_helper: $(B)/cmd/mount_helper.o $(B)/cmd/mount_flags.o $(B)/cmd/mount_options.o
 
 $(BENCHES) $(GENS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a

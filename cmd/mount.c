@@ -6,6 +6,7 @@
 #include "cmd/background.h"
 #include "cmd/command.h"
 #include "cmd/mount_flags.h"
+#include "cmd/mount_secret.h"
 #include "cmd/mount_worker.h"
 #include "fs/supervisor.h"
 #include "fs/upgrade.h"
@@ -161,7 +162,9 @@ static int run(struct command_line *c)
 	int status = 0;
 	if (supervisor_is_resumed())
 		return supervise(c, &e) < 0 ? STATUS_FAILED : 0;
-	int r = resolve_paths(c, &e);
+	int r = mount_secret_hide(c->argc, c->argv, c->flags.objstore_config, &e);
+	if (r == 0)
+		r = resolve_paths(c, &e);
 	if (r == 0 && c->flags.is_daemon && background_start(&c->ready_fd, &status))
 		return status;
 	if (r == 0)
@@ -211,6 +214,11 @@ static int be_worker(struct command_line *c)
 	if (directory && chdir(directory) < 0)
 		log_warn("working directory is gone", KV("directory", directory));
 	unsetenv(DIRECTORY_VARIABLE);
+	struct err e;
+	if (mount_secret_take(&c->flags.objstore_config, &e) < 0) {
+		log_error("mount failed", KV("err", e.msg));
+		return STATUS_FAILED;
+	}
 	return mount_worker_run(&c->flags, NULL, -1);
 }
 
