@@ -26,7 +26,7 @@ METRIC_COUNTER(
 #define SETTLE_MS 5000 /* without a failure, before sources are said to be readable again */
 
 static struct complaint unreadable = COMPLAINT_INIT, unopened = COMPLAINT_INIT,
-			no_tombstones = COMPLAINT_INIT;
+			no_tombstones = COMPLAINT_INIT, corrupt = COMPLAINT_INIT;
 
 struct source {
 	struct catalogue_block *block;
@@ -218,10 +218,13 @@ static int fill(struct source_reader *r, struct stretch *w, uint64_t at, size_t 
 static void report(struct source_reader *r, const struct slot_source *s, const char *why)
 {
 	char ref[24];
+	const struct catalogue_block *block = r->from->sources[s->source].block;
+	int which; /* a block that is damaged is named, its thousandth chunk isn't */
+	memcpy(&which, block->meta->ulid.bytes + sizeof block->meta->ulid.bytes - sizeof which, sizeof which);
 	snprintf(ref, sizeof ref, "%u:%u", chunk_ref_segment(s->ref) + 1, chunk_ref_offset(s->ref));
 	metric_add(chunks_corrupt, 1);
-	log_warn("corrupt chunk", KV("block", r->from->sources[s->source].block->ulid), KV("ref", ref),
-		KV("err", why));
+	complain(&corrupt, LOG_LEVEL_WARN, "corrupt chunk", which, KV("bucket", r->from->bucket->name),
+		KV("block", block->ulid), KV("ref", ref), KV("err", why));
 }
 
 /*

@@ -81,6 +81,7 @@ void view_close(struct view *v)
 	vec_each (b, &v->retired)
 		merged_block_unref(b->block);
 	vec_fini(&v->retired);
+	put_off_fini(&v->put_off);
 	slot_overrides_close(v->overrides);
 	pthread_mutex_destroy(&v->lock);
 	pthread_mutex_destroy(&v->syncing);
@@ -329,8 +330,8 @@ static int judge(struct view *v, const struct jobs *jobs, struct excluded *x, st
 		}
 		if (j->result == -EBADMSG || j->result == -EFBIG)
 			catalogue_reject(v->catalogue, &b->meta->ulid, j->reason, j->err.msg);
-		else
-			log_warn("block can't be read now, left out until the next sync",
+		else if (put_off_add(&v->put_off, &b->meta->ulid, -j->result))
+			log_warn("block can't be read now, it is tried again with every sync",
 				KV("block", b->ulid), KV("err", j->err.msg));
 		vec_push(&x->list, b->meta->ulid);
 		again = 1;
@@ -444,6 +445,12 @@ static void publish(struct view *v, struct view_snapshot *next)
 	view_snapshot_unref(before);
 }
 
+static int compare_blocks(const void *a, const void *b)
+{
+	return ulid_cmp(&(*(struct catalogue_block *const *)a)->meta->ulid,
+		&(*(struct catalogue_block *const *)b)->meta->ulid);
+}
+
 /* Windows of the listing, merged as far as they aren't; then a snapshot of them. */
 static int form(struct view *v, const struct catalogue_listing *listing, struct excluded *x,
 	struct view_snapshot **out, struct err *e)
@@ -454,18 +461,26 @@ static int form(struct view *v, const struct catalogue_listing *listing, struct 
 	for (size_t i = 0; i < listing->blocks.len; i++)
 		if (!is_excluded(x, &listing->blocks.data[i]->meta->ulid))
 			vec_push(&blocks, listing->blocks.data[i]);
+	for (size_t i = 0; i < listing->spares.len; i++) {
+		const struct catalogue_spare *s = &listing->spares.data[i];
+		if (is_excluded(x, &s->covered_by) && !is_excluded(x, &s->block->meta->ulid))
+			vec_push(&blocks, s->block);
+	}
+	vec_sort(&blocks, compare_blocks);
 	int r = windows_of(blocks.data, blocks.len, &v->options.dedup, v->overrides, &windows, e);
 	for (size_t i = 0; i < windows.len && r == 0; i++) {
 		if (!is_merged(v, &windows.data[i]))
 			vec_push(&jobs.list, (struct job){ .window = &windows.data[i] });
 	}
 	if (r == 0 && jobs.list.len) {
-		log_info("merging indexes", KV_U64("windows", jobs.list.len),
+		/* What can't be read now is tried again and again. */
+		enum log_level level = v->put_off.blocks.len ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+		log_at(level, "merging indexes", KV_U64("windows", jobs.list.len),
 			KV_U64("threads", v->options.threads));
 		int64_t start = clock_monotonic_us();
 		merge_all(v, &jobs);
 		r = judge(v, &jobs, x, e);
-		log_info("merged indexes", KV_U64("windows", jobs.list.len),
+		log_at(level, "merged indexes", KV_U64("windows", jobs.list.len),
 			KV_F64("seconds", (double)(clock_monotonic_us() - start) / 1e6));
 	}
 	if (r == 0) {
@@ -511,6 +526,9 @@ static int sync_locked(struct view *v, int64_t now_ms, struct err *e)
 		r = form(v, &listing, &x, &next, e);
 	if (r == 0)
 		publish(v, next);
+	size_t read_again = r == 0 ? put_off_sync_ends(&v->put_off) : 0;
+	if (read_again)
+		log_info("blocks can be read again, or are gone", KV_U64("blocks", read_again));
 	catalogue_listing_fini(&listing);
 	vec_fini(&x.list);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #define DEDUP_VIEW_PRIVATE_H
 
 #include "dedup/slot_overrides.h"
+#include "dedup/put_off.h"
 #include "dedup/view.h"
 
 #include <pthread.h>
@@ -24,6 +25,7 @@ struct view {
 	struct merged_block_env env;
 	struct news news;
 	pthread_mutex_t syncing; /* one sync at a time */
+	struct put_off put_off;  /* under it */
 
 	pthread_mutex_t lock;
 	/* under lock */

@@ -49,10 +49,21 @@ struct entry {
 	bool is_selector_asked, is_selected;
 };
 
+#define FIRST_TRIAL_SYNCS 4
+#define MAX_TRIAL_SYNCS   64
+
 struct rejection {
 	struct ulid ulid;
 	char *reason, *detail;
+	unsigned pause, left; /* syncs to the next trial: from the last one on, and from now on */
+	bool is_on_trial;     /* the last sync listed it */
 };
+
+static void free_rejection(struct rejection *r)
+{
+	free(r->reason);
+	free(r->detail);
+}
 
 struct skipped_block {
 	struct ulid ulid;
@@ -135,10 +146,8 @@ void catalogue_close(struct catalogue *c)
 	vec_each (entry, &c->entries)
 		catalogue_block_unref(entry->known.block);
 	vec_fini(&c->entries);
-	vec_each (rejection, &c->rejected) {
-		free(rejection->reason);
-		free(rejection->detail);
-	}
+	vec_each (rejection, &c->rejected)
+		free_rejection(rejection);
 	vec_fini(&c->rejected);
 	vec_each (skipped, &c->skipped)
 		free(skipped->detail);
@@ -159,6 +168,9 @@ void catalogue_listing_fini(struct catalogue_listing *l)
 	vec_each (block, &l->blocks)
 		catalogue_block_unref(*block);
 	vec_fini(&l->blocks);
+	vec_each (spare, &l->spares)
+		catalogue_block_unref(spare->block);
+	vec_fini(&l->spares);
 }
 
 /* One sync. Once aligned, looks[i] is of entries[i]. */
@@ -364,7 +376,7 @@ static void filter_one(struct sync *s, struct entry *entry, struct block_look *l
 }
 
 /* The lock must be held while what it returns is used. */
-static const struct rejection *find_rejection_locked(const struct catalogue *c, const struct ulid *ulid)
+static struct rejection *find_rejection_locked(const struct catalogue *c, const struct ulid *ulid)
 {
 	for (size_t i = 0; i < c->rejected.len; i++)
 		if (!ulid_cmp(&c->rejected.data[i].ulid, ulid))
@@ -372,18 +384,41 @@ static const struct rejection *find_rejection_locked(const struct catalogue *c, 
 	return NULL;
 }
 
+/* Those that were tried and not rejected again. */
+static void acquit_locked(struct catalogue *c)
+{
+	size_t kept = 0;
+	vec_each (r, &c->rejected) {
+		if (!r->is_on_trial) {
+			c->rejected.data[kept++] = *r;
+			continue;
+		}
+		char id[ULID_CHARS + 1];
+		ulid_format(&r->ulid, id);
+		log_info("block is whole after all", KV("block", id), KV("reason", r->reason));
+		free_rejection(r);
+	}
+	c->rejected.len = kept;
+}
+
 static void filter_rejected(struct sync *s)
 {
-	pthread_mutex_lock(&s->c->lock);
+	struct catalogue *c = s->c;
+	pthread_mutex_lock(&c->lock);
+	acquit_locked(c);
 	vec_each (look, &s->looks) {
-		const struct rejection *rejection =
-			look->skip == BLOCK_KEPT ? find_rejection_locked(s->c, &look->scan.ulid) : NULL;
-		if (rejection) {
-			look->skip = BLOCK_REJECTED;
-			look->detail = xstrdup(rejection->detail);
-		}
+		struct rejection *rejection =
+			look->skip == BLOCK_KEPT ? find_rejection_locked(c, &look->scan.ulid) : NULL;
+		if (!rejection)
+			continue;
+		rejection->is_on_trial = rejection->left == 0;
+		if (rejection->is_on_trial)
+			continue;
+		rejection->left--;
+		look->skip = BLOCK_REJECTED;
+		look->detail = xstrdup(rejection->detail);
 	}
-	pthread_mutex_unlock(&s->c->lock);
+	pthread_mutex_unlock(&c->lock);
 }
 
 static void filter_duplicates(struct sync *s)
@@ -404,20 +439,24 @@ static void filter_duplicates(struct sync *s)
 		char cover[ULID_CHARS + 1];
 		ulid_format(&metas.data[covered_by[i]]->ulid, cover);
 		kept.data[i]->skip = BLOCK_DUPLICATE;
+		kept.data[i]->covered_by = metas.data[covered_by[i]]->ulid;
 		kept.data[i]->detail = xasprintf("%s has all its sources", cover);
 	}
 	vec_fini(&metas);
 	vec_fini(&kept);
 }
 
-static void log_left_out(const struct ulid *ulid, const char *reason, const char *detail, bool is_damage)
+static void log_left_out(const struct catalogue *c, const struct ulid *ulid, const char *reason,
+	const char *detail, bool is_damage)
 {
 	char id[ULID_CHARS + 1];
 	ulid_format(ulid, id);
 	if (is_damage)
-		log_warn("block left out", KV("block", id), KV("reason", reason), KV("detail", detail));
+		log_warn("block left out", KV("bucket", c->bucket->name), KV("block", id),
+			KV("reason", reason), KV("detail", detail));
 	else
-		log_debug("block left out", KV("block", id), KV("reason", reason), KV("detail", detail));
+		log_debug("block left out", KV("bucket", c->bucket->name), KV("block", id),
+			KV("reason", reason), KV("detail", detail));
 }
 
 /* Moves what is said of the blocks left out to where others can ask for it. */
@@ -456,11 +495,15 @@ static void report(struct sync *s, struct catalogue_listing *out)
 			vec_push(&out->blocks, catalogue_block_ref(entry->known.block));
 			continue;
 		}
+		if (look->skip == BLOCK_DUPLICATE)
+			vec_push(&out->spares,
+				(struct catalogue_spare){
+					catalogue_block_ref(entry->known.block), look->covered_by });
 		/* A rejected one was counted and named when it was rejected. */
 		if (look->skip != BLOCK_REJECTED && !(entry->counted & 1u << look->skip)) {
 			entry->counted |= 1u << look->skip;
 			metric_add(metric_of(&skipped_total, block_skip_reason(look->skip)), 1);
-			log_left_out(&entry->ulid, block_skip_reason(look->skip), look->detail,
+			log_left_out(s->c, &entry->ulid, block_skip_reason(look->skip), look->detail,
 				block_skip_is_damage(look->skip));
 		}
 	}
@@ -501,21 +544,29 @@ static int compare_skipped(const void *a, const void *b)
 void catalogue_reject(struct catalogue *c, const struct ulid *block, const char *reason, const char *detail)
 {
 	pthread_mutex_lock(&c->lock);
-	bool is_new = !find_rejection_locked(c, block);
+	struct rejection *known = find_rejection_locked(c, block);
+	bool is_new = !known, is_again = known && known->is_on_trial;
 	if (is_new) {
-		struct rejection rejection = {
-			.ulid = *block, .reason = xstrdup(reason), .detail = xstrdup(detail)
-		};
-		vec_push(&c->rejected, rejection);
+		vec_push(&c->rejected, (struct rejection){ .ulid = *block,
+					       .reason = xstrdup(reason),
+					       .detail = xstrdup(detail),
+					       .pause = FIRST_TRIAL_SYNCS,
+					       .left = FIRST_TRIAL_SYNCS });
+		known = &c->rejected.data[c->rejected.len - 1];
+	} else if (is_again) {
+		known->is_on_trial = false;
+		known->left = known->pause = MIN_OF(2 * known->pause, MAX_TRIAL_SYNCS);
+	}
+	if (is_new || is_again) {
 		vec_push(&c->skipped,
 			(struct skipped_block){
-				.ulid = *block, .reason = rejection.reason, .detail = xstrdup(detail) });
+				.ulid = *block, .reason = known->reason, .detail = xstrdup(known->detail) });
 		vec_sort(&c->skipped, compare_skipped);
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (is_new) {
 		metric_add(metric_of(&skipped_total, reason), 1);
-		log_left_out(block, reason, detail, true);
+		log_left_out(c, block, reason, detail, true);
 	}
 }
 

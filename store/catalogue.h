@@ -43,7 +43,15 @@ struct catalogue_options {
 /* What a sync found. Blocks are sorted by ULID. */
 struct catalogue_listing {
 	VEC(struct catalogue_block *) blocks; /* a reference each */
-	size_t seen;                          /* blocks in the bucket, those left out too */
+	/*
+	 * Blocks left out only since another one has all their sources, sorted too: they take its place where it turns out
+	 * that it can't be read.
+	 */
+	VEC(struct catalogue_spare {
+		struct catalogue_block *block; /* a reference */
+		struct ulid covered_by;
+	}) spares;
+	size_t seen; /* blocks in the bucket, those left out too */
 };
 void catalogue_listing_fini(struct catalogue_listing *l);
 
@@ -71,8 +79,9 @@ void catalogue_set_time_range(struct catalogue *c, int64_t min_time_ms, int64_t 
 int catalogue_sync(struct catalogue *c, int64_t now_ms, struct catalogue_listing *out, struct err *e);
 
 /*
- * Leaves a block out of all further listings of this process: its index or segments turned out to be corrupt.
- * Counted and logged under `reason` like the others.
+ * Leaves a block out of further listings: its index or segments turned out to be corrupt. Counted and logged under `reason` like the
+ * others. As it may have been the way here that spoilt them, the block is listed once more after 4 syncs, and, rejected again,
+ * after 8, 16, and so on up to 64; nothing more is said of it until it passes.
  */
 void catalogue_reject(struct catalogue *c, const struct ulid *block, const char *reason, const char *detail);
 

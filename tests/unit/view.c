@@ -240,6 +240,51 @@ TEST(a_bucket_that_cant_be_listed_leaves_the_published_set)
 	view_fixture_free(f);
 }
 
+/* Makes the block one that was compacted of itself and the other. */
+static void add_source(const char *block, const char *other)
+{
+	struct err e;
+	auto_free char *path = xasprintf("%s/meta.json", block);
+	auto_buf struct buf before = { 0 }, after = { 0 };
+	CHECK_OK(file_read(path, 1 << 20, &before, &e), &e);
+	const char *text = buf_str(&before), *list = strstr(text, "\"sources\":");
+	CHECK(list && (list = strchr(list, '[')));
+	buf_printf(&after, "%.*s[\"%s\",%s", (int)(list - text), text, strrchr(other, '/') + 1, list + 1);
+	int fd = open(path, O_WRONLY | O_TRUNC);
+	CHECK_INT(file_write_all(fd, after.data, after.len), 0);
+	close(fd);
+}
+
+TEST(what_a_compacted_block_has_swallowed_stays_while_that_cant_be_read)
+{
+	static const int errors[] = { -EBADMSG, -EACCES, -ETIMEDOUT };
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+		struct view_fixture *f = view_fixture_new();
+		auto_free char *swallowed = put_block(f, 0, 0);
+		view_fixture_sync(f);
+		struct ulid before = ulid_of(f, 0, 1);
+		struct block_sketch *s = block_sketch_new(16, "cluster=eu,replica=0");
+		sketch_series(s, "__name__=up");
+		sketch_floats(s, T0, STEP, 119, 0);
+		auto_free char *compacted =
+			xasprintf("%s/%s", f->bucket_dir, block_sketch_write(s, f->bucket_dir));
+		add_source(compacted, swallowed);
+		auto_free char *index = xasprintf("%s/index", compacted + strlen(f->bucket_dir) + 1);
+		bucket_fault_set(f->bucket, FAULT_OPEN, index, errors[i], FAULT_ALWAYS);
+		view_fixture_sync(f);
+		struct ulid meanwhile = ulid_of(f, 0, 1);
+		CHECK_INT(ulid_cmp(&meanwhile, &before), 0);
+		bucket_fault_set(f->bucket, FAULT_OPEN, "", 0, 0);
+		for (int k = 0; k < 5; k++)
+			view_fixture_sync(f);
+		meanwhile = ulid_of(f, 0, 1);
+		CHECK(ulid_cmp(&meanwhile, &before) != 0);
+		view_fixture_free(f);
+		remove_tree(f->bucket_dir);
+		remove_tree(f->data_dir);
+	}
+}
+
 struct publications {
 	unsigned times;
 	size_t before, after;
