@@ -6,6 +6,7 @@
 #include "store/bucket_s3.h"
 
 #include "lib/net/http_date.h"
+#include "store/s3_answer.h"
 #include "store/s3_client.h"
 #include "store/s3_put.h"
 
@@ -278,7 +279,10 @@ static int s3_blob_read(struct blob *b, void *out, size_t n, uint64_t at, struct
 	q.into = out;
 	q.max_bytes = n;
 	int r = s3_request_send(client_of(s->bucket), &q, e);
-	if (r == -EFBIG)
+	if (r == -EFBIG && s3_answer_is_page(&q.call))
+		r = err_set(e, -EPROTO, "%s: reading %.200s: what answered is not S3: a page of HTML",
+			s->bucket->name, s->object);
+	else if (r == -EFBIG)
 		r = err_set(e, -EPROTO,
 			"%s: reading %.200s: asked for %zu bytes at %" PRIu64 ", the answer has more",
 			s->bucket->name, s->object, n, at);

@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <strings.h>
 
 #define WORDS_BYTES 320
 
@@ -201,9 +202,21 @@ static int fail(struct s3_answer *a, int error, struct err *e)
 	return -error;
 }
 
+bool s3_answer_is_page(const struct http_call *call)
+{
+	char type[16], etag[4];
+	const char *text = http_call_header(call, "content-type", type, sizeof type);
+	return text && !strncasecmp(text, "text/html", 9) && (call->status == 200 || call->status == 206) &&
+	       (!strcmp(call->method, "GET") || !strcmp(call->method, "HEAD") ||
+		       !strcmp(call->method, "PUT")) &&
+	       !http_call_header(call, "etag", etag, sizeof etag);
+}
+
 int s3_answer_judge(struct s3_answer *a, struct err *e)
 {
 	unsigned status = a->call->status;
+	if (a->is_of_object && s3_answer_is_page(a->call))
+		return err_set(e, -EPROTO, "%s: what answered is not S3: a page of HTML", a->what);
 	if (status >= 200 && status < 300)
 		return 0;
 	bool is_s3 = a->body->len == 0 || s3_xml_error(a->body->data, a->body->len, &a->error) == 0;

@@ -33,7 +33,13 @@ struct s3_answer {
 	char bucket_region[64]; /* the region that the answer says the bucket is in; "" where it doesn't */
 };
 
-/* 0 for status 200 to 299. Else -errno as above. */
+/*
+ * True for a page of HTML in place of an object, or of the word that it was taken: a gateway's, a login's. Nothing of S3's that answers
+ * a GET, HEAD or PUT of an object has that type without having an ETag.
+ */
+bool s3_answer_is_page(const struct http_call *call);
+
+/* 0 for status 200 to 299, unless that is a page. Else -errno as above. */
 int s3_answer_judge(struct s3_answer *a, struct err *e);
 
 /* The errno of an error document that came with status 200, as the end of an upload may have it. */
