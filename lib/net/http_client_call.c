@@ -200,6 +200,16 @@ static int errno_of(struct exchange *x)
 	}
 }
 
+/* What went wrong, in curl's words unless they mean nothing to anybody. */
+static const char *words_of(const struct exchange *x)
+{
+	if (!strncmp(x->detail, "getpeername()", 13)) /* it asks once the handshake is over */
+		return "the connection was closed right after it was opened, as a server does that wants a "
+		       "client "
+		       "certificate";
+	return x->detail[0] ? x->detail : curl_easy_strerror(x->code);
+}
+
 /* What came of a done exchange. */
 static int conclude(struct exchange *x, const struct url *u, struct err *e)
 {
@@ -208,8 +218,7 @@ static int conclude(struct exchange *x, const struct url *u, struct err *e)
 	if (x->why)
 		return err_set(e, x->why, "%.*s: %s", host_bytes, u->host, x->words);
 	if (x->code != CURLE_OK && !x->is_cut)
-		return err_set(e, errno_of(x), "%.*s: %s", host_bytes, u->host,
-			x->detail[0] ? x->detail : curl_easy_strerror(x->code));
+		return err_set(e, errno_of(x), "%.*s: %s", host_bytes, u->host, words_of(x));
 	/* curl is content with a head that ends in the middle. */
 	if (!x->head.complete)
 		return err_set(e, -ECONNRESET, "%.*s: the connection was closed within the headers",

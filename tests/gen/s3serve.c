@@ -36,8 +36,8 @@
 #define POLL_MS 20
 
 struct options {
-	char *dir, *bucket, *access_key, *secret_key, *session_token, *region, *tls_cert, *tls_key, *log,
-		*faults, *offset;
+	char *dir, *bucket, *access_key, *secret_key, *session_token, *region, *tls_cert, *tls_key,
+		*tls_client_ca, *log, *faults, *offset;
 	uint64_t port, bandwidth, threads;
 	int64_t latency_ms;
 	bool help;
@@ -58,6 +58,7 @@ static const struct flag table[] = {
 	TEXT("region", region, "NAME", "us-east-1", "What requests must be signed for."),
 	TEXT("tls-cert", tls_cert, "FILE", NULL, "Serve HTTPS with this certificate (PEM)."),
 	TEXT("tls-key", tls_key, "FILE", NULL, "And its key."),
+	TEXT("tls-client-ca", tls_client_ca, "FILE", NULL, "Who asks needs a certificate of this authority."),
 	TEXT("log", log, "FILE", NULL, "A line a request."),
 	TEXT("faults", faults, "FILE", NULL, "Rules of what to do wrong; read again whenever it changes."),
 	TEXT("clock-offset", offset, "SECONDS", "0", "How far the server's clock is ahead; may be negative."),
@@ -147,6 +148,11 @@ static int tls_new(const struct options *o, SSL_CTX **out, struct err *e)
 		return err_set(e, -EINVAL, "%s is no certificate", o->tls_cert);
 	if (SSL_CTX_use_PrivateKey_file(c, o->tls_key, SSL_FILETYPE_PEM) != 1)
 		return err_set(e, -EINVAL, "%s is not the certificate's key", o->tls_key);
+	if (!o->tls_client_ca)
+		return 0;
+	SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	if (SSL_CTX_load_verify_locations(c, o->tls_client_ca, NULL) != 1)
+		return err_set(e, -EINVAL, "%s is no certificate", o->tls_client_ca);
 	return 0;
 }
 

@@ -19,7 +19,7 @@ s3_is_described() { # SCHEME ENDPOINT ACCESS_KEY SECRET_KEY REGION
 # wait_for_port FILE PID WHAT: the first line that a server writes is its port; sets PORT.
 wait_for_port() {
 	local deadline=$((SECONDS + 60 * PATIENCE))
-	until PORT=$(head -n 1 "$1") && [[ -n $PORT ]]; do
+	until PORT=$(head -n 1 "$1" 2>/dev/null) && [[ -n $PORT ]]; do
 		is_running "$2" || fail "$3 ended at start"
 		((SECONDS < deadline)) || fail "$3 does not listen"
 		sleep 0.02
