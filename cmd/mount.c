@@ -146,6 +146,7 @@ static int supervise(struct command_line *c, struct err *e)
 		.replay = (enum supervisor_replay)c->flags.debug_replay,
 		.hang_ms = MAX_OF(c->flags.hang_ms, 2 * c->flags.read_deadline_ms),
 		.extra_fd = c->lock_fd,
+		.no_passthrough = c->flags.no_passthrough,
 		.ready = on_ready,
 		.arg = c };
 	c->lock_fd = -1;

@@ -156,6 +156,12 @@ static const struct flag table[] = {
 		AT(no_supervisor),
 		.help = "Serves in the process that mounts, whose death is then the mount's: for "
 			"debuggers." },
+	{ .name = "no-passthrough",
+		.type = FLAG_BOOL,
+		AT(no_passthrough),
+		.help = "Serves every read and write itself, where the kernel could read and write local "
+			"files "
+			"without asking." },
 	{ .name = "worker.hang-timeout",
 		.type = FLAG_DURATION,
 		AT(hang_ms),

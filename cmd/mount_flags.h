@@ -37,6 +37,7 @@ struct mount_flags {
 	int64_t start_timeout_ms, read_deadline_ms;
 	bool allow_empty;
 	bool no_supervisor;
+	bool no_passthrough;
 	int64_t hang_ms;
 	unsigned debug_replay; /* enum supervisor_replay */
 	bool debug;            /* -d; log_level is debug then */

@@ -386,6 +386,7 @@ static int start_fs(struct mount *m, struct err *e)
 		.fuse_options = *options ? options : NULL,
 		.upper_dir = upper,
 		.state_dir = state,
+		.no_passthrough = m->flags->no_passthrough,
 		.view = m->view,
 		.bucket = m->chunks,
 		.control = control,

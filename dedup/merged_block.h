@@ -66,6 +66,12 @@ void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t 
 void merged_block_range_done(struct merged_block *b, size_t file, struct merged_range *range);
 
 /*
+ * A descriptor, the caller's, of a local file that has all of the file's bytes and keeps them as long as anybody has it open;
+ * -EOPNOTSUPP: there is no such file.
+ */
+int merged_block_whole_file(struct merged_block *b, size_t file);
+
+/*
  * Says that a file was opened and closed through the mount: sources of an open file stay open, so that it
  * goes on working when its source blocks are deleted from the bucket.
  */

@@ -17,6 +17,7 @@
 #include "lib/base/metrics.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -201,4 +202,27 @@ void merged_block_range_done(struct merged_block *b, size_t file, struct merged_
 	if (range->is_held)
 		merged_block_give_back(b);
 	range->is_held = false;
+}
+
+/*
+ * The index alone: it never changes, and its file is at most unlinked. Slots can be discarded, what is cached of a source evicted,
+ * and a bucket's files belong to others, who may cut them short; meta.json and tombstones are read once, and small.
+ */
+int merged_block_whole_file(struct merged_block *b, size_t file)
+{
+	struct holdings *h;
+	struct err e;
+	struct stat st;
+	if (file != FILE_INDEX)
+		return -EOPNOTSUPP;
+	int r = merged_block_acquire(b, &h, &e);
+	if (r < 0)
+		return -EOPNOTSUPP; /* a read says why */
+	int fd = blob_fd(h->index);
+	if (fd < 0 || fstat(fd, &st) < 0 || (uint64_t)st.st_size != b->files[file].size)
+		r = -EOPNOTSUPP;
+	else
+		r = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	merged_block_give_back(b);
+	return r < 0 ? -EOPNOTSUPP : r;
 }

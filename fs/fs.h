@@ -32,7 +32,8 @@ struct fs {
 	struct open_count *opens;
 	struct inherited *inherited;
 	struct fd_keeper *keeper;
-	struct fd_keeper *own_keeper; /* where there is no other; else NULL */
+	struct fd_keeper *own_keeper;    /* where there is no other; else NULL */
+	struct passthrough *passthrough; /* NULL: without a mount */
 	struct whiteouts *whiteouts;
 	struct block_sets *blocks;
 	struct upper *upper;
@@ -102,6 +103,11 @@ struct fs_node_ops {
 	/* Sets how the kernel caches it (keep_cache, direct_io). Whether it counts as open is ops.c's part.
 	 */
 	int (*open)(struct fs *fs, uint64_t id, struct fuse_file_info *fi);
+	/*
+	 * A descriptor, the caller's, of a local file with all of the node's bytes, which nobody but the mount changes as long
+	 * as anybody has it open or mapped; or -errno: this process is to be asked.
+	 */
+	int (*whole)(struct fs *fs, uint64_t id);
 	/* The first open and the last close of a node. */
 	void (*opened)(struct fs *fs, uint64_t id);
 	void (*closed)(struct fs *fs, uint64_t id);

@@ -19,6 +19,7 @@
 #include "fs/mount_point.h"
 #include "fs/name_list.h"
 #include "fs/open_count.h"
+#include "fs/passthrough.h"
 #include "fs/upper.h"
 #include "fs/whiteout.h"
 #include "fs/worker.h"
@@ -194,7 +195,7 @@ static int get_connection(struct fs *fs, int *fd, struct fuse_kernel_init *init,
 	if (r < 0)
 		return r;
 	fs->mount->is_mounted = true;
-	r = mount_point_negotiate(*fd, FS_REQUEST_BYTES, init, &can_resend, e);
+	r = mount_point_negotiate(*fd, FS_REQUEST_BYTES, !o->no_passthrough, init, &can_resend, e);
 	if (r < 0)
 		close(*fd);
 	return r;
@@ -260,6 +261,7 @@ static int mount_and_serve(struct fs *fs, struct err *e)
 	if (r < 0)
 		return r;
 	fs->invalidate = w ? invalidate_over_link(worker_link(w)) : invalidate_start(fd, NULL);
+	fs->passthrough = passthrough_new(fd, fs->opens, !fs->options.no_passthrough);
 	struct loop_options loop = { .se = fs->session,
 		.fd = fd,
 		.idle = fs->options.threads ? MIN_OF(fs->options.threads, THREADS_MAX) : THREADS_DEFAULT };
@@ -375,6 +377,7 @@ void fs_mount_free(struct fs *fs)
 	if (fs->session)
 		fuse_session_destroy(fs->session);
 	invalidate_free(fs->invalidate);
+	passthrough_free(fs->passthrough);
 	if (fs->mount->helper_fd >= 0)
 		close(fs->mount->helper_fd);
 	/* What the kernel closes no more. */

@@ -13,6 +13,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct bucket;
@@ -38,6 +39,7 @@ struct fs_options {
 	unsigned
 		linger_ms; /* without a worker: after a lazy unmount, how long files that are still open are served;
 			       0: a default */
+	bool no_passthrough;   /* the kernel never reads and writes a file in our place */
 	struct view *view;     /* borrowed, like the next */
 	struct bucket *bucket; /* NULL: no .thanosfs/bucket */
 	const struct fs_control_file *control;

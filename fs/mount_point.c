@@ -244,8 +244,8 @@ static int read_init(int fd, uint8_t *buffer, struct fuse_kernel_init *init, str
 	return 0;
 }
 
-int mount_point_negotiate(
-	int fd, size_t request_max_bytes, struct fuse_kernel_init *init, bool *can_resend, struct err *e)
+int mount_point_negotiate(int fd, size_t request_max_bytes, bool passthrough, struct fuse_kernel_init *init,
+	bool *can_resend, struct err *e)
 {
 	auto_free uint8_t *buffer = xmalloc(INIT_BUFFER_BYTES);
 	int r = read_init(fd, buffer, init, e);
@@ -256,7 +256,7 @@ int mount_point_negotiate(
 		offered |= (uint64_t)init->in.flags2 << 32;
 	else
 		init->in.flags2 = 0;
-	uint64_t taken = offered & WANTED_FLAGS;
+	uint64_t taken = offered & (WANTED_FLAGS | (passthrough ? FUSE_KERNEL_PASSTHROUGH : 0));
 	struct {
 		struct fuse_out_header head;
 		struct fuse_init_out out;
@@ -271,6 +271,8 @@ int mount_point_negotiate(
 			.max_pages = (uint16_t)((request_max_bytes + 4095) / 4096),
 			.time_gran = 1 },
 	};
+	uint32_t depth = taken & FUSE_KERNEL_PASSTHROUGH ? 1 : 0;
+	memcpy((char *)&answer.out + FUSE_KERNEL_STACK_DEPTH_AT, &depth, sizeof depth);
 	if (write(fd, &answer, sizeof answer) != (ssize_t)sizeof answer)
 		return err_errno(e, -errno, "answering the kernel's INIT");
 	*can_resend = taken & FUSE_KERNEL_HAS_RESEND;

@@ -20,11 +20,12 @@
 int mount_point_open(const char *path, const char *options, int *fd, int *helper, struct err *e);
 
 /*
- * Reads the kernel's INIT and answers it, with requests of at most request_max_bytes. *init is what the kernel sent, so that a
+ * Reads the kernel's INIT and answers it, with requests of at most request_max_bytes; the kernel may read and write files in our
+ * place if `passthrough`, and if it can. *init is what the kernel sent, so that a
  * server can be made to believe that it just came; *can_resend: FUSE_KERNEL_NOTIFY_RESEND is understood.
  */
-int mount_point_negotiate(
-	int fd, size_t request_max_bytes, struct fuse_kernel_init *init, bool *can_resend, struct err *e);
+int mount_point_negotiate(int fd, size_t request_max_bytes, bool passthrough, struct fuse_kernel_init *init,
+	bool *can_resend, struct err *e);
 
 /*
  * Unmounts; lazily: the name goes and what is open stays. 0, or -errno: -EBUSY where files are open. Can wait for the server.

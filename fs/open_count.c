@@ -2,7 +2,7 @@
 /*
  * A hash table from node id to count, with linear probing, in shared memory. A node that nobody has open any more leaves
  * its slot behind, so that chains of probes stay whole; when those left behind are too many, the table is copied without
- * them into its other half, and one store makes that half the table.
+ * them into its other half, and one store makes that half the table. One with a number (backing) stays as it is until that is 0.
  *
  * A change concerns a slot, two sums, and a flag in the journal. It is written down as a whole first, and carried out
  * then. Who finds one written down carries it out, which is the same however often it happens:
@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define MAGIC      0x31306e65706f6675ull /* changes with the layout */
+#define MAGIC      0x32306e65706f6675ull /* changes with the layout */
 #define SLOTS      (1u << 17)
 #define MASK       (SLOTS - 1)
 #define USED_LIMIT (SLOTS / 4 * 3) /* slots with an id; beyond it those left behind are cleared away */
@@ -26,7 +26,9 @@
 struct slot {
 	uint64_t id; /* 0: never used */
 	uint32_t count;
+	int32_t backing;
 	uint32_t is_kept;
+	uint32_t reserved;
 };
 
 struct half {
@@ -39,6 +41,7 @@ struct change {
 	uint32_t place;
 	struct slot slot;
 	uint64_t used, open;
+	int32_t last_backing;
 	uint64_t unique; /* of the operation that gets the flag; 0: none */
 	uint32_t flag;
 };
@@ -47,6 +50,7 @@ struct table {
 	_Atomic uint64_t magic; /* 0: fresh */
 	pthread_mutex_t lock;
 	_Atomic uint32_t active; /* which half is the table */
+	int32_t last_backing;
 	struct change change;
 	struct half halves[2];
 };
@@ -75,6 +79,7 @@ static void carry_out(struct open_count *c, struct journal_op *op)
 	h->slots[ch->place & MASK] = ch->slot;
 	h->used = ch->used;
 	h->open = ch->open;
+	c->table->last_backing = ch->last_backing;
 	if (op)
 		atomic_fetch_or_explicit(&op->flags, ch->flag, memory_order_release);
 	else if (ch->unique && c->journal)
@@ -102,6 +107,7 @@ static void change_locked(struct open_count *c, const struct change *want, struc
 	ch->slot = want->slot;
 	ch->used = want->used;
 	ch->open = want->open;
+	ch->last_backing = want->last_backing ? want->last_backing : c->table->last_backing;
 	ch->unique = op ? op->unique : 0;
 	ch->flag = want->flag;
 	atomic_store_explicit(&ch->is_set, 1, memory_order_release);
@@ -143,6 +149,11 @@ void open_count_free(struct open_count *c)
 	free(c);
 }
 
+static bool is_left_behind(const struct slot *s)
+{
+	return !s->count && s->backing <= 0;
+}
+
 /* The node's slot, or the one that it would get. */
 static uint32_t place_of(const struct half *h, uint64_t id)
 {
@@ -150,7 +161,7 @@ static uint32_t place_of(const struct half *h, uint64_t id)
 	for (; h->slots[i].id; i = (i + 1) & MASK) {
 		if (h->slots[i].id == id)
 			return i;
-		if (!h->slots[i].count && left_behind == SLOTS)
+		if (is_left_behind(&h->slots[i]) && left_behind == SLOTS)
 			left_behind = i;
 	}
 	return left_behind < SLOTS ? left_behind : i;
@@ -170,12 +181,12 @@ static void clear_away_locked(struct open_count *c)
 	struct half *to = &c->table->halves[other];
 	memset(to, 0, sizeof *to);
 	for (uint32_t i = 0; i < SLOTS; i++) {
-		if (!from->slots[i].count)
+		if (is_left_behind(&from->slots[i]))
 			continue;
 		to->slots[place_of(to, from->slots[i].id)] = from->slots[i];
 		to->used++;
+		to->open += from->slots[i].count > 0;
 	}
-	to->open = to->used;
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&c->table->active, other, memory_order_release);
 }
@@ -195,7 +206,11 @@ int open_count_add(struct open_count *c, uint64_t id, struct journal_op *op, enu
 	} else if ((!is_here && h->open >= OPEN_COUNT_NODES) || (is_here && s->count == INT32_MAX)) {
 		r = -ENFILE;
 	} else {
-		ch.slot = (struct slot){ id, is_here ? s->count + 1 : 1, is_here ? s->is_kept : 0 };
+		bool had = s->id == id && !is_left_behind(s);
+		ch.slot = had ? *s : (struct slot){ .id = id };
+		if (!is_here)
+			ch.slot.is_kept = 0;
+		ch.slot.count++;
 		ch.used = h->used + !s->id;
 		ch.open = h->open + !is_here;
 		change_locked(c, &ch, op);
@@ -216,11 +231,11 @@ bool open_count_drop(struct open_count *c, uint64_t id, struct journal_op *op, e
 	*is_kept = s ? s->is_kept : journal_has(op, flag);
 	if (s && !journal_has(op, flag)) {
 		struct change ch = { .place = (uint32_t)(s - h->slots),
-			.slot = { id, s->count - 1, s->is_kept },
+			.slot = *s,
 			.used = h->used,
 			.open = h->open - (s->count == 1),
 			.flag = (uint32_t)flag };
-		*left = ch.slot.count;
+		*left = --ch.slot.count;
 		change_locked(c, &ch, op);
 	}
 	unlock(c);
@@ -243,10 +258,10 @@ bool open_count_set_kept(struct open_count *c, uint64_t id)
 	const struct slot *s = find_locked(c, id);
 	bool is_open = s != NULL;
 	if (is_open && !s->is_kept) {
-		struct change ch = { .place = (uint32_t)(s - h->slots),
-			.slot = { id, s->count, 1 },
-			.used = h->used,
-			.open = h->open };
+		struct change ch = {
+			.place = (uint32_t)(s - h->slots), .slot = *s, .used = h->used, .open = h->open
+		};
+		ch.slot.is_kept = 1;
 		change_locked(c, &ch, NULL);
 	}
 	unlock(c);
@@ -260,6 +275,40 @@ bool open_count_is_kept(struct open_count *c, uint64_t id)
 	bool is_kept = s && s->is_kept;
 	unlock(c);
 	return is_kept;
+}
+
+int32_t open_count_backing(struct open_count *c, uint64_t id, unsigned *count)
+{
+	lock(c);
+	const struct half *h = half_of(c->table);
+	const struct slot *s = &h->slots[place_of(h, id)];
+	bool is_here = s->id == id && !is_left_behind(s);
+	int32_t backing = is_here ? s->backing : 0;
+	*count = is_here ? s->count : 0;
+	unlock(c);
+	return backing;
+}
+
+void open_count_set_backing(struct open_count *c, uint64_t id, int32_t backing)
+{
+	lock(c);
+	const struct half *h = half_of(c->table);
+	struct change ch = {
+		.place = place_of(h, id), .used = h->used, .open = h->open, .last_backing = MAX_OF(backing, 0)
+	};
+	ch.slot = h->slots[ch.place];
+	ch.slot.backing = backing;
+	if (ch.slot.id == id && !is_left_behind(&h->slots[ch.place]))
+		change_locked(c, &ch, NULL);
+	unlock(c);
+}
+
+int32_t open_count_last_backing(struct open_count *c)
+{
+	lock(c);
+	int32_t last = c->table->last_backing;
+	unlock(c);
+	return last;
 }
 
 size_t open_count_nodes(struct open_count *c)

@@ -45,6 +45,17 @@ unsigned open_count_get(struct open_count *c, uint64_t id);
 bool open_count_set_kept(struct open_count *c, uint64_t id);
 bool open_count_is_kept(struct open_count *c, uint64_t id);
 
+/*
+ * What was decided of a node when it was first opened: a number above 0 (passthrough.h), or OPEN_COUNT_PLAIN; 0: nothing yet. That
+ * there is none is forgotten with the last close, a number is not: who ends its use then sets it to 0. Of a node that is neither
+ * open nor has a number, nothing is set.
+ */
+#define OPEN_COUNT_PLAIN (-1)
+int32_t open_count_backing(struct open_count *c, uint64_t id, unsigned *count);
+void open_count_set_backing(struct open_count *c, uint64_t id, int32_t backing);
+int32_t open_count_last_backing(
+	struct open_count *c); /* the number that was set last, of any node; 0: none yet */
+
 size_t open_count_nodes(struct open_count *c); /* nodes that are open */
 
 /* Calls fn for every node that was open when it began. */

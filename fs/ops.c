@@ -12,6 +12,7 @@
 #include "fs/journal.h"
 #include "fs/loop.h"
 #include "fs/open_count.h"
+#include "fs/passthrough.h"
 #include "fs/upper.h"
 #include "lib/base/metrics.h"
 
@@ -303,6 +304,7 @@ static void count_close(struct fs *fs, uint64_t id, struct journal_op *op, enum 
 	bool is_kept;
 	if (!open_count_drop(fs->opens, id, op, flag, &left, &is_kept) || left)
 		return;
+	passthrough_closed(fs->passthrough, id);
 	if (ops->closed)
 		ops->closed(fs, id);
 	if (is_kept)
@@ -330,14 +332,15 @@ static void op_create(
 		r = count_open(fs, entry.ino, c.op);
 	fi->fh = entry.ino;
 	fi->keep_cache = 1;
+	int32_t backing = r == 0 ? passthrough_open(fs, entry.ino, fi) : 0;
 	if (change_done(&c, r) < 0)
 		fuse_reply_err(req, -r);
-	else if (fuse_reply_create(req, &entry, fi) < 0)
+	else if (passthrough_reply_create(req, &entry, fi, backing) < 0)
 		forget_one(fs, entry.ino, 1);
 	journal_end(c.op);
 }
 
-static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+static void open_node(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi, bool is_dir)
 {
 	struct change c;
 	if (!change_begin(req, &c))
@@ -354,6 +357,7 @@ static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	} else if (r == 0) {
 		r = ops->open ? ops->open(fs, id, fi) : -ENOSYS;
 	}
+	int32_t backing = r == 0 && !is_dir ? passthrough_open(fs, id, fi) : 0;
 	change_done(&c, r);
 	fi->fh = id;
 	if (r < 0 && is_counted)
@@ -361,13 +365,18 @@ static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else
-		fuse_reply_open(req, fi);
+		passthrough_reply_open(req, fi, backing);
 	journal_end(c.op);
+}
+
+static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+	open_node(req, id, fi, false);
 }
 
 static void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 {
-	op_open(req, id, fi);
+	open_node(req, id, fi, true);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)

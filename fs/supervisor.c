@@ -100,8 +100,8 @@ static void mount_now(struct supervisor *s)
 	int r = mount_point_open(o->mountpoint, o->fuse_options, &s->fuse_fd, &s->helper_fd, s->err);
 	if (r == 0) {
 		s->is_mounted = true;
-		r = mount_point_negotiate(
-			s->fuse_fd, FS_REQUEST_BYTES, &s->state.head->init, &s->can_resend, s->err);
+		r = mount_point_negotiate(s->fuse_fd, FS_REQUEST_BYTES, !o->no_passthrough,
+			&s->state.head->init, &s->can_resend, s->err);
 	}
 	if (r < 0) {
 		if (s->is_mounted)

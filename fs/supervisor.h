@@ -33,6 +33,7 @@ struct supervisor_options {
 		linger_ms; /* after a lazy unmount, how long files that are still open are served; 0: a default */
 	int extra_fd;      /* a descriptor to be held as long as the mount, or -1; taken */
 	bool passes_sighup;       /* on to the worker */
+	bool no_passthrough;      /* see fs_options */
 	void (*ready)(void *arg); /* the mount answers; called once */
 	void *arg;
 };

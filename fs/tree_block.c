@@ -260,6 +260,18 @@ static void closed(struct fs *fs, uint64_t id)
 		merged_block_file_closed(b, node_place_of(id) - NODE_PLACE_FILES);
 }
 
+static int whole(struct fs *fs, uint64_t id)
+{
+	auto_of(merged_block) struct merged_block *b = find(fs, id);
+	struct files files;
+	if (!b)
+		return -ESTALE;
+	int r = files_of(b, &files);
+	if (r == 0 && !file_at(&files, node_place_of(id)))
+		r = -EISDIR;
+	return r < 0 ? r : merged_block_whole_file(b, node_place_of(id) - NODE_PLACE_FILES);
+}
+
 static void read_done(struct fs *fs, struct fs_range *r)
 {
 	(void)fs;
@@ -323,6 +335,7 @@ const struct fs_node_ops tree_block_ops = {
 	.getattr = getattr,
 	.remove = remove_name,
 	.open = open_node,
+	.whole = whole,
 	.opened = opened,
 	.closed = closed,
 	.read = read_file,

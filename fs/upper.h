@@ -144,6 +144,7 @@ int upper_getattr(struct fs *fs, uint64_t id, struct stat *out, double *timeout)
 int upper_setattr(struct fs *fs, uint64_t id, const struct stat *to, int which);
 int upper_readlink(struct fs *fs, uint64_t id, char *out, size_t n);
 int upper_open_file(struct fs *fs, uint64_t id, struct fuse_file_info *fi);
+int upper_whole(struct fs *fs, uint64_t id);
 int upper_truncate_once(int fd);
 int upper_read(struct fs *fs, uint64_t id, size_t n, uint64_t at, struct fs_range *out);
 int upper_write(struct fs *fs, uint64_t id, const void *p, size_t n, uint64_t at, int flags,

@@ -384,6 +384,7 @@ const struct fs_node_ops tree_upper_ops = {
 	.rename = rename_below,
 	.link = upper_link,
 	.open = upper_open_file,
+	.whole = upper_whole,
 	.closed = closed,
 	.read = upper_read,
 	.write = upper_write,

@@ -123,6 +123,27 @@ int upper_open_file(struct fs *fs, uint64_t id, struct fuse_file_info *fi)
 	return 0;
 }
 
+/* Bits that some writers take away and others don't are drop_privileges_bits' business, not the kernel's alone. */
+int upper_whole(struct fs *fs, uint64_t id)
+{
+	auto_upper_use struct upper_use f = upper_use(fs->upper, id);
+	struct stat st;
+	if (f.fd < 0)
+		return f.fd;
+	if (fstat(f.fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_mode & (S_ISUID | S_ISGID))
+		return -EOPNOTSUPP;
+	/* Which of its descriptors doesn't matter: it is opened anew for each use. */
+	int fd = upper_read_fd(fs->upper, f.node);
+	if (fd == -EACCES)
+		fd = upper_write_fd(fs->upper, f.node);
+	if (fd < 0)
+		return fd;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return own < 0 ? -errno : own;
+}
+
 static void read_done(struct fs *fs, struct fs_range *r)
 {
 	upper_put(fs->upper, r->owner);

@@ -2,10 +2,10 @@
 /*
  * Mounts the filesystem over a fake view, for tests of the filesystem alone:
  *
- *	fsmount [-o OPTIONS] [-b BLOCKS_DIR] [-n EXTRA_BLOCKS] [-r BUCKET_DIR] [-t THREADS] \
+ *	fsmount [-o OPTIONS] [-b BLOCKS_DIR] [-n EXTRA_BLOCKS] [-r BUCKET_DIR] [-t THREADS] [-P] \
  *	        [-S [-R resend|slots|both] [-H HANG_MS] [-C FILE]] MOUNTPOINT UPPER_DIR STATE_DIR
  *
- * SIGHUP publishes what is in BLOCKS_DIR then; SIGTERM and SIGINT unmount. With -S under a supervisor; a worker dies as soon as it
+ * With -P the kernel passes nothing on to local files. SIGHUP publishes what is in BLOCKS_DIR then; SIGTERM and SIGINT unmount. With -S under a supervisor; a worker dies as soon as it
  * serves if FILE is there.
  */
 #include "fs/mount.h"
@@ -68,13 +68,14 @@ static enum supervisor_replay replay_of(const char *word)
 static bool parse(int argc, char **argv, struct arguments *a)
 {
 	*a = (struct arguments){ .fs.linger_ms = 1000, .supervisor = { .linger_ms = 1000, .extra_fd = -1 } };
-	for (int c; (c = getopt(argc, argv, "o:b:n:r:t:SR:H:C:")) != -1;) {
+	for (int c; (c = getopt(argc, argv, "o:b:n:r:t:PSR:H:C:")) != -1;) {
 		switch (c) {
 		case 'o': a->fs.fuse_options = optarg; break;
 		case 'b': a->blocks = optarg; break;
 		case 'n': a->extra = (unsigned)atoi(optarg); break;
 		case 'r': a->bucket_dir = optarg; break;
 		case 't': a->fs.threads = (unsigned)atoi(optarg); break;
+		case 'P': a->fs.no_passthrough = a->supervisor.no_passthrough = true; break;
 		case 'S': a->is_supervised = true; break;
 		case 'R': a->supervisor.replay = replay_of(optarg); break;
 		case 'H': a->supervisor.hang_ms = atoi(optarg); break;

@@ -163,6 +163,13 @@ void merged_block_range_done(struct merged_block *b, size_t file, struct merged_
 	(void)b, (void)file, (void)range;
 }
 
+int merged_block_whole_file(struct merged_block *b, size_t file)
+{
+	const struct fake_file *f = &b->fakes.data[file];
+	int fd = strcmp(f->name, "index") == 0 ? fcntl(f->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	return fd < 0 ? -EOPNOTSUPP : fd;
+}
+
 void merged_block_file_opened(struct merged_block *b, size_t file)
 {
 	(void)file;

@@ -12,7 +12,7 @@ SUPERVISED=-S
 fs_mount() {
 	[[ -x $FSMOUNT ]] || fail "$FSMOUNT is not built"
 	logs=("$WORK/fsmount.log")
-	"$FSMOUNT" ${SUPERVISED:+"$SUPERVISED"} -b "$BLOCKS" "$@" "$MNT" "$WORK/upper" "$WORK/state" >>"$WORK/fsmount.log" 2>&1 </dev/null &
+	"$FSMOUNT" ${SUPERVISED:+"$SUPERVISED"} ${PASSTHROUGH:+"$PASSTHROUGH"} -b "$BLOCKS" "$@" "$MNT" "$WORK/upper" "$WORK/state" >>"$WORK/fsmount.log" 2>&1 </dev/null &
 	MOUNT_PID=$!
 	pids+=("$MOUNT_PID")
 	mounts=("$MNT")

@@ -283,4 +283,99 @@ TEST(what_is_kept_is_known_until_the_last_close)
 	open_count_free(c);
 }
 
+TEST(a_number_outlives_the_last_close_until_it_is_ended)
+{
+	struct open_count *c = open_count_new(NULL);
+	unsigned left, count;
+	bool is_kept;
+	open_count_set_backing(c, 5, 3);
+	CHECK_INT(open_count_backing(c, 5, &count), 0);
+	open_count_add(c, 5, NULL, 0);
+	CHECK_INT(open_count_backing(c, 5, &count), 0);
+	open_count_set_backing(c, 5, 3);
+	open_count_set_kept(c, 5);
+	CHECK_INT(open_count_last_backing(c), 3);
+	CHECK(open_count_drop(c, 5, NULL, 0, &left, &is_kept) && !left);
+	CHECK_INT(open_count_nodes(c), 0);
+	CHECK(!open_count_drop(c, 5, NULL, 0, &left, &is_kept));
+	CHECK_INT(open_count_backing(c, 5, &count), 3);
+	CHECK_INT(count, 0);
+	CHECK_INT(open_count_add(c, 5, NULL, 0), 1);
+	CHECK_INT(open_count_backing(c, 5, &count), 3);
+	CHECK_INT(count, 1);
+	CHECK(!open_count_is_kept(c, 5));
+	CHECK(open_count_drop(c, 5, NULL, 0, &left, &is_kept) && !left);
+	open_count_set_backing(c, 5, 0);
+	CHECK_INT(open_count_backing(c, 5, &count), 0);
+	CHECK_INT(open_count_last_backing(c), 3);
+	open_count_free(c);
+}
+
+TEST(that_a_node_has_no_number_is_forgotten_with_the_last_close)
+{
+	struct open_count *c = open_count_new(NULL);
+	unsigned left, count;
+	bool is_kept;
+	open_count_add(c, 5, NULL, 0);
+	open_count_set_backing(c, 5, OPEN_COUNT_PLAIN);
+	open_count_add(c, 5, NULL, 0);
+	CHECK(open_count_drop(c, 5, NULL, 0, &left, &is_kept));
+	CHECK_INT(open_count_backing(c, 5, &count), OPEN_COUNT_PLAIN);
+	CHECK(open_count_drop(c, 5, NULL, 0, &left, &is_kept));
+	CHECK_INT(open_count_backing(c, 5, &count), 0);
+	open_count_add(c, 5, NULL, 0);
+	CHECK_INT(open_count_backing(c, 5, &count), 0);
+	CHECK_INT(open_count_last_backing(c), 0);
+	open_count_free(c);
+}
+
+TEST(numbers_of_closed_nodes_stay_while_those_left_behind_are_cleared_away)
+{
+	enum { KEPT = 100 };
+	struct open_count *c = open_count_new(NULL);
+	unsigned left, count;
+	bool is_kept;
+	for (uint64_t id = 1; id <= 300000; id++) {
+		open_count_add(c, id, NULL, 0);
+		if (id <= KEPT)
+			open_count_set_backing(c, id, (int32_t)id);
+		CHECK(open_count_drop(c, id, NULL, 0, &left, &is_kept));
+	}
+	CHECK_INT(open_count_nodes(c), 0);
+	for (uint64_t id = 1; id <= KEPT; id++)
+		CHECK_INT(open_count_backing(c, id, &count), (int32_t)id);
+	CHECK_INT(open_count_last_backing(c), KEPT);
+	open_count_free(c);
+}
+
+static void set_number(void *arg)
+{
+	open_count_set_backing(((struct process *)arg)->c, 7, 42);
+}
+
+/* Else a number would be ended that a node has, or one that nobody has would stay for good. */
+TEST(killed_after_any_store_a_number_is_both_the_nodes_and_the_last_or_neither)
+{
+	unsigned long at[512];
+	unsigned count, set = 0;
+	struct process p = three_open();
+	size_t n = killed_changes(set_number, &p, p.region, all_bytes(), at, 512);
+	CHECK(n > 8);
+	detach(&p);
+	for (size_t i = 0; i < n; i++) {
+		p = three_open();
+		killed_at(KILLED_INSTRUCTION, at[i], set_number, &p);
+		struct process next = attach(p.region);
+		detach(&p);
+		int32_t backing = open_count_backing(next.c, 7, &count);
+		CHECK(backing == 0 || backing == 42);
+		CHECK_INT(open_count_last_backing(next.c), backing);
+		CHECK_INT(count, 3);
+		set += backing == 42;
+		detach(&next);
+		munmap(next.region, all_bytes());
+	}
+	CHECK(set > 0 && set < n);
+}
+
 TEST_MAIN()
