@@ -25,7 +25,8 @@ struct extents_blob {
 	struct extents *x;
 	struct extents_object *o;
 	struct extents_source *source;
-	pthread_mutex_t lock; /* of the two below */
+	atomic_bool is_announced; /* somebody says what will be read: nothing is to be guessed */
+	pthread_mutex_t lock;     /* of the two below */
 	struct readahead readahead;
 	int held_fd; /* -1: the object isn't held by this blob */
 };
@@ -46,7 +47,7 @@ static struct extents_ahead look_ahead(struct extents_blob *eb, size_t n, uint64
 {
 	uint64_t from, to;
 	uint32_t most = eb->x->options.readahead_bytes;
-	if (most == 0)
+	if (most == 0 || atomic_load_explicit(&eb->is_announced, memory_order_relaxed))
 		return (struct extents_ahead){ 0 };
 	pthread_mutex_lock(&eb->lock);
 	bool is_some = readahead_note(&eb->readahead, at, n, eb->base.size, most, &from, &to);
@@ -98,6 +99,7 @@ static int extents_blob_fd(struct blob *b)
 static void extents_blob_will_read(struct blob *b, uint64_t at, uint64_t n)
 {
 	struct extents_blob *eb = (struct extents_blob *)b;
+	atomic_store_explicit(&eb->is_announced, true, memory_order_relaxed);
 	extents_fetch_announce(eb->x, eb->source, blocks_of(eb->x, at, at + n));
 }
 

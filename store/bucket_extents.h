@@ -4,9 +4,9 @@
  * those of a directory, pass through, and so do objects smaller than the cache's min_object_bytes.
  *
  * A read waits for its own bytes only. Ranges announced with blob_will_read, and what lies before a sequential reader,
- * are fetched by the cache's threads. blob_fd of a complete object is the cached file's descriptor: the object is not
- * evicted until that blob is closed; ask only where it is used. It belongs above the retry layer, whose deadline then
- * holds for each fetch.
+ * are fetched by the cache's threads; once anything of an open object was announced, nothing more is guessed from its reads.
+ * blob_fd of a complete object is the cached file's descriptor: the object is not evicted until that blob is closed; ask only
+ * where it is used. It belongs above the retry layer, whose deadline then holds for each fetch.
  */
 #ifndef STORE_BUCKET_EXTENTS_H
 #define STORE_BUCKET_EXTENTS_H

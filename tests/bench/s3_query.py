@@ -3,7 +3,7 @@
 """One heavy query of a Prometheus on a bucket behind a distant S3 server.
 
 usage: s3_query.py --work DIR --thanosfs PROGRAM --config bucket.yaml --rclone rclone.conf --remote NAME:BUCKET --copy DIR
-       --log FILE --time SECONDS --needed BYTES [--runs N] [--query EXPR]
+       --overrides FILE --log FILE --time SECONDS --needed BYTES [--runs N] [--query EXPR]
 
 Three comparisons, the sides taking turns, medians compared; prints a row of the table for each:
  first   from nothing: mount, start Prometheus, ask; against the same on `rclone mount --vfs-cache-mode off`
@@ -22,10 +22,10 @@ import subprocess
 import sys
 import time
 
-from prometheus_pair import Server, same
+from prometheus_server import Server, by_labels, same
 
 p = argparse.ArgumentParser()
-for name in ("work", "thanosfs", "config", "rclone", "remote", "copy", "log"):
+for name in ("work", "thanosfs", "config", "rclone", "remote", "copy", "overrides", "log"):
     p.add_argument("--" + name, required=True)
 p.add_argument("--time", type=int, required=True)
 p.add_argument("--needed", type=int, required=True)
@@ -70,25 +70,28 @@ class Mount:
 
 
 class RcloneMount:
-    """The bucket as rclone shows it, under a directory that can be written to."""
+    """The blocks as rclone shows them, each mounted once more in a directory that Prometheus can write to."""
 
     def __init__(self):
-        self.remote, self.directory = work / "rclone", work / "overlay"
-        upper, scratch = work / "overlay-upper", work / "overlay-work"
-        for d in (upper, scratch):
-            shutil.rmtree(d, ignore_errors=True)
-        for d in (self.remote, self.directory, upper, scratch):
+        self.remote, self.directory = work / "rclone", work / "on-rclone"
+        shutil.rmtree(self.directory, ignore_errors=True)
+        for d in (self.remote, self.directory):
             d.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
             ["rclone", "--config", a.rclone, "mount", a.remote, str(self.remote), "--vfs-cache-mode", "off", "--read-only",
              "--allow-other", "--dir-cache-time", "1h"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait("rclone's mount", lambda: os.path.ismount(self.remote))
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={self.remote},upperdir={upper},workdir={scratch}",
-                        str(self.directory)], check=True)
+        self.blocks = []
+        for block in self.remote.iterdir():
+            at = self.directory / block.name
+            at.mkdir()
+            subprocess.run(["mount", "--bind", str(block), str(at)], check=True)
+            self.blocks.append(at)
 
     def stop(self):
-        subprocess.run(["umount", str(self.directory)], check=True)
+        for at in self.blocks:
+            subprocess.run(["umount", str(at)], check=True)
         subprocess.run(["umount", str(self.remote)], check=True)
         self.process.wait(60)
 
@@ -111,9 +114,16 @@ def first(make):
     return answer, total
 
 
+def fresh(name):
+    """A data directory in which only the sizes of slots are that the local mount has learned: so that answers can be compared."""
+    shutil.rmtree(work / name, ignore_errors=True)
+    (work / name).mkdir()
+    shutil.copy(a.overrides, work / name / "slot-overrides")
+    return work / name
+
+
 def fresh_mount():
-    shutil.rmtree(work / "data", ignore_errors=True)
-    return Mount(work / "data")
+    return Mount(fresh("data"))
 
 
 def rclone_mount():
@@ -179,23 +189,25 @@ def local_copy():
 
 
 mnt.mkdir(exist_ok=True)
-want, _ = local_copy()
+want = by_labels(local_copy()[0])
 ours, theirs = [], []
 for _ in range(min(a.runs, 3)):
     answer, t = first(fresh_mount)
-    if not same(answer, want):
+    if not same(by_labels(answer), want):
         sys.exit("the mount's answer is another than the local copy's")
     ours.append(t)
-    theirs.append(first(rclone_mount)[1])
+    answer, t = first(rclone_mount)
+    if not answer["result"]:
+        sys.exit("Prometheus finds nothing on rclone's mount")
+    theirs.append(t)
 print(f"| first heavy query, mount included, 15 ms a request, against Prometheus on rclone mount | "
       f"{statistics.median(ours) / statistics.median(theirs):.3f}x ({statistics.median(ours):.2f} s) | 0.25x |")
 
-shutil.rmtree(work / "merged-data", ignore_errors=True)
-Mount(work / "merged-data").stop()
+Mount(fresh("merged-data")).stop()
 ours, theirs, fetched, chains = [], [], [], []
 for _ in range(a.runs):
     answer, t, n, chain = merged_mount()
-    if not same(answer, want):
+    if not same(by_labels(answer), want):
         sys.exit("the mount's answer is another than the local copy's")
     ours.append(t)
     fetched.append(n)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # One heavy query over a bucket behind an S3 server that takes 15 ms for each request; see s3_query.py.
 . "$(dirname "$0")/../sys/lib.sh"
+. "$(dirname "$0")/../sys/s3.bash"
 need_fuse
 need prometheus python3 rclone mount
 [[ -w /proc/sys/vm/drop_caches ]] || skip "only root can drop the kernel's caches"
@@ -23,35 +24,26 @@ done
 unmount "$MOUNT_PID" "$WORK/local"
 time=$((end - 3600))
 needed=$("$BUILD/tests/bench/bench_chunk_bytes" node_cpu_seconds_total $((time - 6 * 3600 - 300))000 ${time}000 "$WORK"/copy/0*)
-say "the query needs $needed"
+from_bucket=$("$BUILD/tests/bench/bench_chunk_bytes" node_cpu_seconds_total $((time - 6 * 3600 - 300))000 ${time}000 "$WORK"/gen/bucket/0*)
+say "the query's metric has $from_bucket in the bucket, all replicas together; merged it is $needed"
 
-"$BUILD/tests/gen/s3serve" --dir="$WORK/gen/bucket" --bucket=metrics --access-key=bench --secret-key=bench-secret --latency=15ms \
-	--log="$WORK/requests.log" >"$WORK/port" 2>"$WORK/s3serve.log" &
-pids+=("$!")
-logs+=("$WORK/s3serve.log" "$WORK/thanosfs.log")
-wait_until 10 "the S3 server listens" test -s "$WORK/port"
-port=$(head -n 1 "$WORK/port")
-cat >"$WORK/s3.yaml" <<END
-type: S3
-config:
-  bucket: metrics
-  endpoint: 127.0.0.1:$port
-  region: us-east-1
-  insecure: true
-  bucket_lookup_type: path
-  access_key: bench
-  secret_key: bench-secret
-END
+ln -s "$WORK/gen/bucket" "$WORK/far.objects"
+start_s3serve far --latency=15ms
+logs+=("$WORK/thanosfs.log" "$WORK/prometheus.log")
+write_s3_config "$WORK/s3.yaml"
 cat >"$WORK/rclone.conf" <<END
 [far]
 type = s3
 provider = Other
-endpoint = http://127.0.0.1:$port
-region = us-east-1
+endpoint = http://$S3_ENDPOINT
+region = $S3_REGION
 force_path_style = true
-access_key_id = bench
-secret_access_key = bench-secret
+access_key_id = $S3_ACCESS_KEY
+secret_access_key = $S3_SECRET_KEY
 END
-mounts+=("$WORK/mnt" "$WORK/rclone" "$WORK/overlay")
+mounts+=("$WORK/mnt" "$WORK/rclone")
+for block in "$WORK"/gen/bucket/0*; do
+	mounts+=("$WORK/on-rclone/${block##*/}")
+done
 "$ROOT/tests/bench/s3_query.py" --work "$WORK" --thanosfs "$THANOSFS" --config "$WORK/s3.yaml" --rclone "$WORK/rclone.conf" \
-	--remote far:metrics --copy "$WORK/copy" --log "$WORK/requests.log" --time "$time" --needed "${needed%% *}" --runs "${RUNS:-5}"
+	--remote "far:$S3_BUCKET" --copy "$WORK/copy" --overrides "$WORK/local.data/slot-overrides" --log "$WORK/far.requests" --time "$time" --needed "${from_bucket%% *}" --runs "${RUNS:-5}"

@@ -421,6 +421,21 @@ TEST(a_sequential_reader_is_read_ahead_of_up_to_the_objects_end)
 	tear_down(f);
 }
 
+TEST(who_announces_what_it_reads_gets_no_more_than_that)
+{
+	struct extents_options o = defaults();
+	o.readahead_bytes = 4 * MIB;
+	struct fixture *f = set_up(&o, 16 * MIB);
+	auto_of(blob) struct blob *b = open_object(f);
+	blob_will_read(b, 0, 2 * MIB);
+	for (uint64_t at = 0; at < 2 * MIB; at += 128 * KIB)
+		check_read(b, 128 * KIB, at);
+	settle(f);
+	CHECK_INT(bucket_slow_counts(f->slow).bytes, 2 * MIB);
+	blob_close(take(b));
+	tear_down(f);
+}
+
 TEST(a_failed_fetch_fails_who_waits_for_it_and_the_next_read_tries_again)
 {
 	struct err e;
