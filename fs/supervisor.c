@@ -160,8 +160,9 @@ static void on_message(struct supervisor *s, struct child *c, const struct link_
 {
 	switch (m->kind) {
 	case LINK_BUILT:
-		if (!s->is_mounted)
-			mount_now(s);
+		if (s->is_mounted)
+			break; /* it has what it asks for: see start_worker */
+		mount_now(s);
 		if (!s->has_ended)
 			send_to(c, (struct link_message){ .kind = LINK_SERVE }, &s->fuse_fd, 1);
 		break;
@@ -234,6 +235,9 @@ static void start_worker(struct supervisor *s)
 	s->worker.phase = CHILD_BUILDING;
 	s->state.head->last_words[0] = 0;
 	send_to(&s->worker, start, NULL, 0);
+	/* So that it needn't wait for this process, which may wait for whoever reads its log. */
+	if (s->is_mounted)
+		send_to(&s->worker, (struct link_message){ .kind = LINK_SERVE }, &s->fuse_fd, 1);
 }
 
 static enum restart_reason reason_of(const struct supervisor *s, int status)
