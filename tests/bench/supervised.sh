@@ -1,47 +1,39 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Sequential reads and look-ups with and without a supervisor, in alternating runs: both take the same time. And what the processes
-# of an idle mount weigh, and how long a worker's death is felt by an idle machine.
+# What a supervisor costs while nothing dies: reads, page faults, look-ups and small files on two mounts of one bucket, with and
+# without, taking turns (supervised.py). And what the processes of an idle mount weigh, and how long a worker's death is felt by an
+# idle machine.
 . "$(dirname "$0")/../sys/lib.sh"
 need_fuse
 need python3
 . "$ROOT/tests/sys/fs_mount.bash"
 
+"$GENBUCKET" "$WORK/ha" --clusters eu,us --replicas a,b --hours 2 --instances "${INSTANCES:-800}" >/dev/null 2>&1
+# One cluster through slots, the other, which has one replica only, passed through.
+for block in "$WORK"/ha/bucket/*/; do
+	[[ $(labels_of "$block") != cluster=us,replica=b ]] || rm -r "$block"
+done
+mount_bucket with "$WORK/ha/bucket" "$WORK/with" --query.replica-label=replica
+supervisor=$MOUNT_PID
+mount_bucket without "$WORK/ha/bucket" "$WORK/without" --query.replica-label=replica --no-supervisor
+settle "$WORK/with"
+settle "$WORK/without"
+
+# A segment that passes through has a source's size.
+made='' passed=''
+while read -r size path; do
+	if find "$WORK/ha/bucket" -path '*/chunks/*' -size "${size}c" | grep -q .; then passed=${passed:-$path}; else made=${made:-$path}; fi
+done < <(cd "$WORK/with" && find . -path './0*/chunks/*' -printf '%s %p\n' | sort -rn)
+[[ -n $made && -n $passed ]] || fail "no made segment ('$made') or none that passes through ('$passed')"
+
+"$ROOT/tests/bench/supervised.py" "$WORK/with" "$WORK/without" --made "$made" --passed "$passed" --runs "${RUNS:-15}" | tee "$WORK/said"
+sed -nE 's/^geometric mean ([0-9.]+), worst ([0-9.]+)$/| throughput with the supervisor against without | \1x (the worst of six: \2x) | 0.98x |/p' "$WORK/said"
+unmount "$MOUNT_PID" "$WORK/without"
+unmount "$supervisor" "$WORK/with"
+
 a=01HQZZZZZZ000000000000000A
 make_block $a
-head -c 256M /dev/urandom >"$BLOCKS/$a/chunks/000001"
 mkdir -p "$WORK/upper/names"
-cat >"$WORK/measure.py" <<'PY'
-import os, sys, time
-mount, block = sys.argv[1:]
-buffer = bytearray(1 << 20)
-best = [1e9, 1e9]
-for run in range(5):
-	fd = os.open(f"{mount}/{block}/chunks/000001", os.O_RDONLY)
-	os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-	at = time.monotonic()
-	while os.readv(fd, [buffer]):
-		pass
-	best[0] = min(best[0], time.monotonic() - at)
-	os.close(fd)
-	at = time.monotonic()
-	for i in range(10000):
-		try:
-			os.stat(f"{mount}/names/{run}.{i}")
-		except FileNotFoundError:
-			pass
-	best[1] = min(best[1], time.monotonic() - at)
-print("%.1f %.2f" % (256 / best[0], best[1] * 100))
-PY
-for _ in $(seq "${ROUNDS:-4}"); do
-	for SUPERVISED in -S ''; do
-		fs_mount
-		printf '%-14s MiB/s, us a look-up: %s\n' "${SUPERVISED:+supervised}" "$(python3 "$WORK/measure.py" "$MNT" $a)"
-		unmount "$MOUNT_PID" "$MNT"
-	done
-done
-
-SUPERVISED=-S
 fs_mount
 wait_until 5 "a worker stands by" bash -c "(( \$(ps -o pid= --ppid $MOUNT_PID | wc -l) == 2 ))"
 sleep 1

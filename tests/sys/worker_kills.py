@@ -4,7 +4,7 @@
 
 usage: worker_kills.py MOUNTPOINT SUPERVISOR_PID SECONDS EVERY_MS BLOCK_FILE=TRUTH...
 
-Each BLOCK_FILE is a path below the mount point, TRUTH a file with the same bytes. The load: readers through mmap and pread, which
+EVERY_MS is the time between kills; with 0 there are none, for whoever disturbs the mount in another way. Each BLOCK_FILE is a path below the mount point, TRUTH a file with the same bytes. The load: readers through mmap and pread, which
 drop the page cache as they go; listings; and writers of the upper directory, each of which checks what it wrote. Every exception and
 every wrong byte is an error. After each kill a look-up of a name that nobody has asked for is timed: it needs an answer of the next
 worker. The last line: kills, operations, errors, how many of them were wrong bytes, and that time's percentiles in ms. Exit status 1
@@ -152,8 +152,8 @@ def main():
     times, kills, errors = [], 0, []
     os.makedirs(f"{mount}/probe", exist_ok=True)
     while time.monotonic() < end:
-        time.sleep(every_ms / 1000)
-        if not (workers := children(supervisor)):
+        time.sleep(every_ms / 1000 or 0.1)
+        if not every_ms or not (workers := children(supervisor)):
             continue
         os.kill(workers[0], signal.SIGKILL)
         at = time.monotonic()
@@ -176,10 +176,11 @@ def main():
     for e in errors[:20]:
         print(f"error: {e}")
     times.sort()
-    at = lambda q: times[min(len(times) - 1, int(len(times) * q))]
-    print(f"{kills} kills, {operations} operations, {len(errors)} errors, {wrong} of wrong bytes; "
-          f"kill to first reply: "
-          f"p50 {at(0.5):.1f} ms, p99 {at(0.99):.1f} ms, longest {times[-1]:.1f} ms")
+    said = f"{kills} kills, {operations} operations, {len(errors)} errors, {wrong} of wrong bytes"
+    if times:
+        at = lambda q: times[min(len(times) - 1, int(len(times) * q))]
+        said += f"; kill to first reply: p50 {at(0.5):.1f} ms, p99 {at(0.99):.1f} ms, longest {times[-1]:.1f} ms"
+    print(said)
     sys.exit(1 if errors or not operations else 0)
 
 
