@@ -3,8 +3,8 @@
 #ifndef DEDUP_VIEW_PRIVATE_H
 #define DEDUP_VIEW_PRIVATE_H
 
-#include "dedup/slot_overrides.h"
 #include "dedup/put_off.h"
+#include "dedup/slot_overrides.h"
 #include "dedup/view.h"
 
 #include <pthread.h>
