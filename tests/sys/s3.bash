@@ -27,10 +27,11 @@ wait_for_port() {
 }
 
 # start_s3serve NAME [FLAGS...]: the project's own server; objects in $S3_DIR, requests in $WORK/NAME.requests.
+# Its secret key is S3SERVE_SECRET, where that is set.
 start_s3serve() {
 	local name=$1
 	shift
-	s3_is_described http - test-key "test/secret+key" us-east-1
+	s3_is_described http - test-key "${S3SERVE_SECRET:-test/secret+key}" us-east-1
 	S3_DIR=$WORK/$name.objects S3_FAULTS=$WORK/$name.faults
 	: >"$S3_FAULTS"
 	logs+=("$WORK/$name.log")

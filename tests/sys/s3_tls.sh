@@ -7,7 +7,7 @@
 need_fuse
 need openssl curl faketime
 BUCKETCTL=$BUILD/tests/gen/bucketctl
-cd "$WORK"
+cd "$WORK" || exit
 
 # authority NAME; certificate NAME AUTHORITY ALT_NAME [DAYS]: NAME.pem with NAME.key
 authority() {
