@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct made_slots {
 	int fd;
 	uint64_t inode;
 	uint64_t first, slots;
+	int64_t stands_in_since_us; /* 0: it doesn't */
 	_Atomic uint64_t *bits, *claims;
 	_Atomic bool unsaved, discarded;
 	_Atomic int64_t used_us;
@@ -86,13 +88,8 @@ static int prepare(const struct made_slots *m, uint64_t segment_bytes)
 	return r == 0 && ftruncate(m->fd, (off_t)segment_bytes) < 0 ? -errno : r;
 }
 
-int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, uint64_t slots,
-	struct made_slots **out, struct err *e)
+static struct made_slots *new_slots(const char *path, int fd, uint64_t first, uint64_t slots)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	struct stat st;
-	if (fd < 0)
-		return err_errno(e, -errno, "opening %s", path);
 	struct made_slots *m = xcalloc(1, sizeof *m);
 	m->refs = 1;
 	m->fd = fd;
@@ -103,6 +100,17 @@ int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, ui
 	m->bits = xcalloc(words(m), sizeof *m->bits);
 	m->claims = xcalloc(words(m), sizeof *m->claims);
 	m->used_us = clock_monotonic_us();
+	return m;
+}
+
+int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, uint64_t slots,
+	struct made_slots **out, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	struct stat st;
+	if (fd < 0)
+		return err_errno(e, -errno, "opening %s", path);
+	struct made_slots *m = new_slots(path, fd, first, slots);
 	int r = fstat(fd, &st) < 0 ? -errno : 0;
 	if (r == 0) {
 		m->inode = st.st_ino;
@@ -117,6 +125,32 @@ int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, ui
 	}
 	*out = m;
 	return 0;
+}
+
+int made_slots_stand_in(const char *path, uint64_t segment_bytes, uint64_t first, uint64_t slots,
+	struct made_slots **out, struct err *e)
+{
+	uint8_t header[SEGMENT_HEADER_BYTES];
+	fill_header(header);
+	int fd = memfd_create("segment", MFD_CLOEXEC);
+	int r = fd < 0 ? -errno : file_pwrite_all(fd, header, sizeof header, 0);
+	if (r == 0 && ftruncate(fd, (off_t)segment_bytes) < 0)
+		r = -errno;
+	if (r < 0) {
+		if (fd >= 0)
+			close(fd);
+		return err_errno(e, r, "standing in for %s", path);
+	}
+	struct made_slots *m = new_slots(path, fd, first, slots);
+	m->stands_in_since_us = m->used_us;
+	m->discarded = true; /* there is nothing to save */
+	*out = m;
+	return 0;
+}
+
+int64_t made_slots_stands_in_us(const struct made_slots *m)
+{
+	return m->stands_in_since_us ? clock_monotonic_us() - m->stands_in_since_us : -1;
 }
 
 struct made_slots *made_slots_ref(struct made_slots *m)
@@ -150,6 +184,8 @@ int made_slots_put(
 	uint64_t i = slot - m->first;
 	if (i >= m->slots)
 		return err_set(e, -EINVAL, "%s has no slot %llu", m->path, (unsigned long long)slot);
+	if (m->stands_in_since_us)
+		return err_set(e, -ENOSPC, "%s can't be written", m->path);
 	int r = file_pwrite_all(m->fd, p, n, offset);
 	if (r < 0)
 		return err_errno(e, r, "writing %s", m->path);

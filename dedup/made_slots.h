@@ -21,6 +21,16 @@ struct made_slots;
 int made_slots_open(const char *path, uint64_t segment_bytes, uint64_t first, uint64_t slots,
 	struct made_slots **out, struct err *e);
 
+/*
+ * In the place of one that can't be opened, as where the disk is full: its descriptor is an empty segment, and it keeps nothing,
+ * so that every put fails with -ENOSPC.
+ */
+int made_slots_stand_in(const char *path, uint64_t segment_bytes, uint64_t first, uint64_t slots,
+	struct made_slots **out, struct err *e);
+
+/* Of such a one: how long it has stood in; -1 for others. */
+int64_t made_slots_stands_in_us(const struct made_slots *m);
+
 /* Whoever reads the descriptor holds a reference: the file of a discarded one goes on being whole. */
 struct made_slots *made_slots_ref(struct made_slots *m);
 void made_slots_unref(struct made_slots *m); /* NULL is fine; the last one saves */

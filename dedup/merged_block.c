@@ -12,6 +12,7 @@
 #include "dedup/merged_private.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/complaint.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
@@ -453,12 +454,14 @@ static uint32_t snapshot_made(struct merged_block *b, struct made_slots ***out)
 
 void merged_block_rest(struct merged_block *b, int64_t before_us)
 {
+	static struct complaint unsaved = COMPLAINT_INIT;
 	struct err e;
 	struct made_slots **made;
 	uint32_t n = snapshot_made(b, &made);
 	for (uint32_t i = 0; i < n; i++) {
-		if (made[i] && made_slots_save(made[i], &e) < 0)
-			log_warn("made slots can't be saved", KV("err", e.msg));
+		int r = made[i] ? made_slots_save(made[i], &e) : 0;
+		if (r < 0)
+			complain(&unsaved, LOG_LEVEL_WARN, "made slots can't be saved", -r, KV("err", e.msg));
 		made_slots_unref(made[i]);
 	}
 	free(made);

@@ -12,6 +12,7 @@
 
 #include "dedup/slot_overrides.h"
 #include "lib/base/clock.h"
+#include "lib/base/complaint.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
 
@@ -29,20 +30,45 @@ METRIC_COUNTER(slots_without_data, "thanosfs_slots_without_data_total",
 	"Slots that are zeros because no source chunk was usable.")
 METRIC_COUNTER(slots_ahead, "thanosfs_slots_made_ahead_total", "Slots made before anybody asked for them.")
 
+#define STAND_IN_US 1000000 /* how long, before a place on the disk is tried for again */
+#define SETTLE_MS   5000
+
+static struct complaint unkept = COMPLAINT_INIT;
+
+static void complain_unkept(int r, const struct err *e)
+{
+	complain(&unkept, LOG_LEVEL_WARN, "made slots can't be kept", -r, KV("err", e->msg));
+}
+
+/* Where there is no place for them on the disk, slots are made anew for each reader. */
+static int open_locked(struct merged_block *b, struct holdings *h, uint32_t segment, struct err *e)
+{
+	char name[32];
+	struct made_slots *made = NULL;
+	snprintf(name, sizeof name, "segment-%u", segment);
+	auto_free char *path = merged_block_path(b, name);
+	uint64_t first = slot_map_segment_first(h->map, segment);
+	uint64_t n = slot_map_segment_first(h->map, segment + 1) - first;
+	uint64_t bytes = slot_map_segment_bytes(h->map, segment);
+	int r = made_slots_open(path, bytes, first, n, &made, e);
+	if (r < 0) {
+		complain_unkept(r, e);
+		r = made_slots_stand_in(path, bytes, first, n, &made, e);
+	}
+	if (r == 0) {
+		made_slots_unref(h->made[segment]);
+		h->made[segment] = made;
+	}
+	return r;
+}
+
 int merged_slots_open(
 	struct merged_block *b, struct holdings *h, uint32_t segment, struct made_slots **out, struct err *e)
 {
 	int r = 0;
 	pthread_mutex_lock(&b->lock);
-	if (!h->made[segment]) {
-		char name[32];
-		snprintf(name, sizeof name, "segment-%u", segment);
-		auto_free char *path = merged_block_path(b, name);
-		uint64_t first = slot_map_segment_first(h->map, segment);
-		uint64_t end = slot_map_segment_first(h->map, segment + 1);
-		r = made_slots_open(path, slot_map_segment_bytes(h->map, segment), first, end - first,
-			&h->made[segment], e);
-	}
+	if (!h->made[segment] || made_slots_stands_in_us(h->made[segment]) > STAND_IN_US)
+		r = open_locked(b, h, segment, e);
 	if (r == 0)
 		*out = made_slots_ref(h->made[segment]);
 	pthread_mutex_unlock(&b->lock);
@@ -129,7 +155,9 @@ static enum outcome make_slot(struct merged_block *b, struct maker *k, struct ma
 		learn_parts(b, &s->slot, &result);
 	int r = made_slots_put(made, s->number, s->offset, k->bytes.data + start, k->bytes.len - start, &e);
 	if (r < 0)
-		log_warn("made slot can't be kept", KV("err", e.msg));
+		complain_unkept(r, &e);
+	else
+		complaint_ends(&unkept, SETTLE_MS, "made slots are kept again");
 	return r == 0 ? SLOT_KEPT : SLOT_LOOSE;
 }
 
@@ -265,7 +293,11 @@ void merged_slots_make_ahead(
 	struct err e;
 	bool incomplete;
 	if (merged_slots_open(b, h, segment, &made, &e) < 0)
-		return; /* who reads it will say so */
+		return;                           /* who reads it will say so */
+	if (made_slots_stands_in_us(made) >= 0) { /* it would be for nothing */
+		made_slots_unref(made);
+		return;
+	}
 	struct maker *k = merged_slots_maker(b, h);
 	size_t not_made = 0;
 	int r;

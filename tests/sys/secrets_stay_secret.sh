@@ -74,7 +74,7 @@ lists_again() {
 }
 serves() { [[ $(count_blocks "$WORK/mnt") == 1 ]]; }
 
-export CANARY_SECRET= CANARY_TOKEN=
+export CANARY_SECRET='' CANARY_TOKEN=''
 for way in file environment inline; do
 	say "$way"
 	config "$secret" "$token"

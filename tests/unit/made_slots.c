@@ -44,6 +44,29 @@ static bool holds(const struct made_slots *m, uint64_t slot, const char *text)
 	return !strcmp(got, text);
 }
 
+TEST(what_stands_in_for_a_segment_is_empty_and_keeps_nothing)
+{
+	struct err e;
+	struct stat st;
+	uint8_t header[8];
+	struct made_slots *m, *real = open_slots();
+	CHECK_INT(made_slots_stands_in_us(real), -1);
+	made_slots_unref(real);
+	unlink(path(""));
+	CHECK_OK(made_slots_stand_in(path(""), BYTES, FIRST, SLOTS, &m, &e), &e);
+	CHECK(made_slots_stands_in_us(m) >= 0);
+	CHECK_INT(fstat(made_slots_fd(m), &st), 0);
+	CHECK_INT(st.st_size, BYTES);
+	CHECK_INT(file_pread_all(made_slots_fd(m), header, 8, 0), 0);
+	CHECK(!memcmp(header, "\x85\xbd\x40\xdd\x01\0\0\0", 8));
+	CHECK_INT(made_slots_put(m, FIRST, 1000, "slot", 4, &e), -ENOSPC);
+	CHECK_HAS(e.msg, path(""));
+	CHECK(!made_slots_has(m, FIRST));
+	CHECK_OK(made_slots_save(m, &e), &e);
+	made_slots_unref(m);
+	CHECK_INT(access(path(""), F_OK), -1);
+}
+
 TEST(a_new_segment_has_a_header_its_size_and_no_slots)
 {
 	struct stat st;
