@@ -22,10 +22,14 @@
 #define INIT_LIMIT_MS     20000
 #define INIT_BUFFER_BYTES 65536 /* the kernel wants room for any request */
 #define PROTOCOL_MINOR    38    /* what libfuse 3.14 speaks; newer things go by flags */
-#define WANTED_FLAGS                                                                           \
-	(FUSE_ASYNC_READ | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES | FUSE_PARALLEL_DIROPS |      \
-		FUSE_DO_READDIRPLUS | FUSE_ASYNC_DIO | FUSE_HANDLE_KILLPRIV | FUSE_MAX_PAGES | \
-		FUSE_CACHE_SYMLINKS | FUSE_EXPLICIT_INVAL_DATA | FUSE_KERNEL_INIT_EXT |        \
+/*
+ * Of the two ways to drop set-user-id bits here and not there, the second makes the kernel remember of a file that it has none, and
+ * no capabilities either: else it asks before each write.
+ */
+#define WANTED_FLAGS                                                                                     \
+	(FUSE_ASYNC_READ | FUSE_ATOMIC_O_TRUNC | FUSE_BIG_WRITES | FUSE_PARALLEL_DIROPS |                \
+		FUSE_DO_READDIRPLUS | FUSE_ASYNC_DIO | FUSE_HANDLE_KILLPRIV | FUSE_HANDLE_KILLPRIV_V2 |  \
+		FUSE_MAX_PAGES | FUSE_CACHE_SYMLINKS | FUSE_EXPLICIT_INVAL_DATA | FUSE_KERNEL_INIT_EXT | \
 		FUSE_KERNEL_HAS_RESEND)
 
 extern char **environ;

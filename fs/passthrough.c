@@ -26,6 +26,7 @@ struct passthrough {
 	int fuse_fd;
 	struct open_count *opens;
 	atomic_bool is_on;
+	struct __user_cap_data_struct capabilities[_LINUX_CAPABILITY_U32S_3]; /* of this process */
 	pthread_mutex_t lock; /* what was decided of a node, and the number that says so, change together */
 };
 
@@ -33,28 +34,26 @@ struct passthrough {
  * The kernel writes with the rights of who got the number. Without this one a write takes the set-user-id bits off a file, as it must
  * for the writers that haven't that right themselves. Of this thread only.
  */
-static bool take_fsetid(bool on)
+static int set_fsetid(const struct passthrough *p, bool on)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
-	if (syscall(SYS_capget, &head, sets) < 0)
-		return false;
-	uint32_t bit = 1u << CAP_FSETID;
-	if (on)
-		sets[0].effective |= sets[0].permitted & bit;
-	else
-		sets[0].effective &= ~bit;
-	return syscall(SYS_capset, &head, sets) == 0;
+	memcpy(sets, p->capabilities, sizeof sets);
+	if (!on)
+		sets[0].effective &= ~(1u << CAP_FSETID);
+	return syscall(SYS_capset, &head, sets) < 0 ? -errno : 0;
 }
 
-static int32_t get_number(int fuse_fd, int fd)
+static int32_t get_number(const struct passthrough *p, int fd)
 {
 	struct fuse_kernel_backing file = { .fd = fd };
-	if (!take_fsetid(false))
-		return -errno;
-	int r = ioctl(fuse_fd, FUSE_KERNEL_BACKING_OPEN, &file);
+	int r = set_fsetid(p, false);
+	if (r < 0)
+		return r;
+	r = ioctl(p->fuse_fd, FUSE_KERNEL_BACKING_OPEN, &file);
 	r = r < 0 ? -errno : r;
-	take_fsetid(true);
+	if (set_fsetid(p, true) < 0)
+		abort(); /* this thread has lost a right that others count on */
 	return r;
 }
 
@@ -69,7 +68,8 @@ struct passthrough *passthrough_new(int fuse_fd, struct open_count *opens, bool 
 	struct passthrough *p = xcalloc(1, sizeof *p);
 	p->fuse_fd = fuse_fd;
 	p->opens = opens;
-	atomic_init(&p->is_on, is_wanted);
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	atomic_init(&p->is_on, is_wanted && syscall(SYS_capget, &head, p->capabilities) == 0);
 	pthread_mutex_init(&p->lock, NULL);
 	int32_t last = open_count_last_backing(opens);
 	if (last < INT32_MAX)
@@ -105,7 +105,7 @@ static int32_t decide_locked(struct passthrough *p, uint64_t id, int fd)
 	int32_t backing = open_count_backing(p->opens, id, &count);
 	if (backing)
 		return backing;
-	backing = fd < 0 ? fd : get_number(p->fuse_fd, fd);
+	backing = fd < 0 ? fd : get_number(p, fd);
 	if (fd >= 0 && backing < 0)
 		on_refusal(p, backing);
 	backing = backing > 0 ? backing : OPEN_COUNT_PLAIN;

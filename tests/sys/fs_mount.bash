@@ -7,8 +7,8 @@ BLOCKS=$WORK/blocks
 mkdir -p "$MNT" "$BLOCKS"
 
 # fs_mount [FLAGS...]: on $MNT, with the upper directory $WORK/upper and its state in $WORK/state; $MOUNT_PID is the process, a
-# supervisor unless SUPERVISED is empty.
-SUPERVISED=-S
+# supervisor unless SUPERVISED is empty; where PASSTHROUGH is -P, every read and write is its worker's.
+SUPERVISED=-S PASSTHROUGH=
 fs_mount() {
 	[[ -x $FSMOUNT ]] || fail "$FSMOUNT is not built"
 	logs=("$WORK/fsmount.log")

@@ -7,6 +7,10 @@ need python3
 . "$ROOT/tests/sys/fs_mount.bash"
 
 make_block 01HQZZZZZZ000000000000000A
-fs_mount -o allow_other
-"$ROOT/tests/sys/fs_posix.py" "$MNT" "$BLOCKS"
-unmount "$MOUNT_PID" "$MNT"
+for PASSTHROUGH in "" -P; do
+	[[ -z $PASSTHROUGH ]] || say "by requests alone"
+	rm -rf "$WORK/upper" "$WORK/state"
+	fs_mount -o allow_other
+	"$ROOT/tests/sys/fs_posix.py" "$MNT" "$BLOCKS"
+	unmount "$MOUNT_PID" "$MNT"
+done

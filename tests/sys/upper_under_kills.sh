@@ -13,40 +13,21 @@ say "without kills"
 model 2
 say "with kills"
 model "${SECONDS_OF_LOAD:-8}" "$MOUNT_PID" "${KILL_EVERY_MS:-250}"
+model_of_requests() {
+	say "with kills, by requests alone${1:+, $1}"
+	fs_mount -P ${1:+-R "$1"}
+	model "$((${SECONDS_OF_LOAD:-8} / 2))" "$MOUNT_PID" "${KILL_EVERY_MS:-250}"
+	unmount "$MOUNT_PID" "$MNT"
+}
 all_closed() { [[ $(jq .open_files "$MNT/.thanosfs/status.json") == 0 ]]; }
 wait_until 5 "every file counts as closed" all_closed
 unmount "$MOUNT_PID" "$MNT"
 
-for way in slots both; do
-	say "with kills, $way"
-	fs_mount -R $way
-	model "$((${SECONDS_OF_LOAD:-8} / 2))" "$MOUNT_PID" "${KILL_EVERY_MS:-250}"
-	unmount "$MOUNT_PID" "$MNT"
+for way in "" slots both; do
+	model_of_requests $way
 done
 
-# Blocks are removed as Prometheus does it, and don't come back.
-for i in $(seq 10 39); do
-	make_block "01HQZZZZZZ00000000000000$i"
-done
-fs_mount
-while sleep 0.3; do kill -KILL "$(worker_of "$MOUNT_PID")" || true; done 2>/dev/null &
-killer=$!
-python3 - "$MNT" <<'PY'
-import os, shutil, sys, time
-mnt = sys.argv[1]
-blocks = sorted(n for n in os.listdir(mnt) if n.startswith("01H"))
-assert len(blocks) == 30, blocks
-for b in blocks:
-	os.rename(f"{mnt}/{b}", f"{mnt}/{b}.tmp-for-deletion")
-	assert not os.path.exists(f"{mnt}/{b}")
-	shutil.rmtree(f"{mnt}/{b}.tmp-for-deletion")
-	assert b not in " ".join(os.listdir(mnt)), b
-	time.sleep(0.05)
-assert not [n for n in os.listdir(mnt) if n.startswith("01H")]
-PY
-kill "$killer"
-wait "$killer" || true
-unmount "$MOUNT_PID" "$MNT"
-fs_mount
-check_equal "$(find "$MNT" -maxdepth 1 -name '01H*' | wc -l)" 0 "the number of blocks after a remount"
+say "with kills, slots"
+fs_mount -R slots
+model "$((${SECONDS_OF_LOAD:-8} / 2))" "$MOUNT_PID" "${KILL_EVERY_MS:-250}"
 unmount "$MOUNT_PID" "$MNT"

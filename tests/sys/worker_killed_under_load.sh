@@ -9,10 +9,13 @@ need python3
 a=01HQZZZZZZ000000000000000A b=01HQZZZZZZ000000000000000B
 make_block $a
 make_block $b
-fs_mount
-"$ROOT/tests/sys/worker_kills.py" "$MNT" "$MOUNT_PID" "${SECONDS_OF_LOAD:-8}" "${KILL_EVERY_MS:-300}" \
-	$a/chunks/000001="$BLOCKS/$a/chunks/000001" $b/index="$BLOCKS/$b/index" || fail "the load noticed"
-restarts=$(restarts_for signal)
-((restarts > 3)) || fail "the worker counts $restarts restarts"
-unmount "$MOUNT_PID" "$MNT"
+for PASSTHROUGH in "" -P; do
+	[[ -z $PASSTHROUGH ]] || say "by requests alone"
+	fs_mount
+	"$ROOT/tests/sys/worker_kills.py" "$MNT" "$MOUNT_PID" "$((${SECONDS_OF_LOAD:-12} / 2))" "${KILL_EVERY_MS:-300}" \
+		$a/chunks/000001="$BLOCKS/$a/chunks/000001" $b/index="$BLOCKS/$b/index" || fail "the load noticed"
+	restarts=$(restarts_for signal)
+	((restarts > 3)) || fail "the worker counts $restarts restarts"
+	unmount "$MOUNT_PID" "$MNT"
+done
 ! grep -q 'level=error' "$WORK/fsmount.log" || fail "errors are logged"
