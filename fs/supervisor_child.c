@@ -17,9 +17,9 @@ extern char **environ;
 int64_t backoff_next_us(struct backoff *b, int64_t served_us)
 {
 	b->failures = served_us > BACKOFF_SERVED_US ? 0 : b->failures + 1;
-	if (b->failures <= 1)
+	if (b->failures <= BACKOFF_AT_ONCE)
 		return 0;
-	unsigned doublings = MIN_OF(b->failures - 2, 20u);
+	unsigned doublings = MIN_OF(b->failures - BACKOFF_AT_ONCE - 1, 20u);
 	return MIN_OF((int64_t)BACKOFF_FIRST_US << doublings, (int64_t)BACKOFF_MAX_US);
 }
 

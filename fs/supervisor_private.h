@@ -18,9 +18,10 @@
 #define ZOMBIE_LIMIT_MS   500
 
 /*
- * How long to wait before another worker is started. One that served for a while is followed at once, and so is the first that did
- * not; after that the pauses double.
+ * How long to wait before another worker is started. One that served for a while is followed at once, and so are the first few in a
+ * row that did not: they may just have been killed from outside in quick succession. After that the pauses double.
  */
+#define BACKOFF_AT_ONCE   5
 #define BACKOFF_SERVED_US 200000 /* longer than this is a while */
 #define BACKOFF_FIRST_US  100000
 #define BACKOFF_MAX_US    10000000
