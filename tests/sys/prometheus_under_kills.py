@@ -114,7 +114,7 @@ def scrapes(url, begin, end):
     result = ask(url, "query", {"query": f'up{{job="itself"}}[{end - begin}s]', "time": end})
     values = result[0]["values"]
     pauses = [b[0] - a[0] for a, b in zip(values, values[1:])]
-    lost = sum(round(p) - 1 for p in pauses)
+    lost = round(values[-1][0] - values[0][0]) + 1 - len(values)
     return len(values), lost, sum(v != "1" for _, v in values), max(pauses)
 
 
