@@ -474,7 +474,8 @@ static int form(struct view *v, const struct catalogue_listing *listing, struct 
 	}
 	if (r == 0 && jobs.list.len) {
 		/* What can't be read now is tried again and again. */
-		enum log_level level = v->put_off.blocks.len ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+		enum log_level level =
+			v->put_off.blocks.len || v->last_failed ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 		log_at(level, "merging indexes", KV_U64("windows", jobs.list.len),
 			KV_U64("threads", v->options.threads));
 		int64_t start = clock_monotonic_us();

@@ -27,7 +27,8 @@ add_window() { # NUMBER
 		upload "$WORK/gen/bucket/$block" "$S3_DIR"
 	done
 }
-is_right() { diff -r "$WORK/mnt/${windows[$1]}" "$WORK/want/${windows[$1]}"; }
+# What it follows, which meta.json says, depends on whether a sync came between its blocks' uploads.
+is_right() { diff -r -x meta.json "$WORK/mnt/${windows[$1]}" "$WORK/want/${windows[$1]}"; }
 fill() { dd if=/dev/zero bs=64k 2>/dev/null >"$WORK/disk/filler" || true; }
 
 for i in 0 1; do
@@ -70,14 +71,9 @@ is_written() { dd if=/dev/zero of="$WORK/mnt/written" bs=1M count=2 conv=fsync; 
 wait_until 10 "files can be written again" is_written
 rm "$WORK/mnt/written"
 wait_until 20 "the new window is as it should be" is_right 2
-is_cached() {
-	for i in 0 1 2; do
-		is_right $i || return
-	done
-	[[ -n $(find "$WORK/disk/data/merged" -name 'segment-*' -size +0) && -n $(find "$WORK/disk/data/extents" -type f -size +0) ]]
-}
+is_kept() { [[ -n $(find "$WORK/disk/data/merged/${windows[3]}" -name 'segment-*' -size +0) ]]; }
 add_window 3
 wait_until 20 "the last window is as it should be" is_right 3
-wait_until 20 "what is read is kept" is_cached
+wait_until 20 "what is read is kept" is_kept
 ! grep -q 'msg="worker ended' "$log" || fail "a worker died"
 unmount "$MOUNT_PID" "$WORK/mnt"

@@ -102,12 +102,13 @@ while IFS= read -r line; do
 	begin=$SECONDS
 	add_window $((i + 1))
 	timeout 60 cat "$WORK/mnt/${windows[i]}/chunks/000001" >"$WORK/got" || fail "a read failed"
-	check_bytes "$WORK/got" "$WORK/want/${windows[i]}/chunks/000001"
+	# Where one replica's object is another version, the other's samples stand in, and stay.
+	[[ $rules == *etag* ]] || check_bytes "$WORK/got" "$WORK/want/${windows[i]}/chunks/000001"
 	while ((SECONDS - begin < 3)); do sleep 0.1; done
 	(($(s3_struck) > 0)) || fail "nothing went wrong"
 	s3_faults ""
-	wait_until 10 "the next window is as it should be" is_right $((i + 1)) index meta.json
-	wait_until 10 "this window is as it should be" is_right "$i" index chunks/000001
+	wait_until 10 "the next window is as it should be" is_right $((i + 1)) index
+	[[ $rules == *etag* ]] || wait_until 10 "this window is as it should be" is_right "$i" index chunks/000001
 
 	[[ $want == - ]] || news | grep -F "$want" | grep -q "S3 bucket thanos at" || fail "the log does not say why: $(news)"
 	often=$(news | sed "/level=info/d" | sed 's/.*\(level=[a-z]* msg="[^"]*"\).*/\1/' | sort | uniq -c | awk '$1 > 2')
