@@ -58,3 +58,10 @@ cmp "$MNT/$index" "$BLOCKS/$index"
 check_equal "$(passed_on)" 0 "opens passed on from an overlay"
 unmount "$MOUNT_PID" "$MNT"
 umount "$WORK/over" "$WORK/upper"
+
+say "for who may not ask for it: by requests, and said once"
+chmod 711 "$WORK"
+mkdir -m 777 "$WORK/nobody"
+cp "$FSMOUNT" "$WORK/nobody/fsmount"
+unshare -m "$ROOT/tests/sys/passthrough_nobody.bash" "$WORK/nobody" || { cat "$WORK/nobody/log"; fail "nobody can't use a mount"; }
+check_equal "$(grep -c 'by requests' "$WORK/nobody/log")" 1 "how often it is said"
