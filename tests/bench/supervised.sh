@@ -13,11 +13,14 @@ need python3
 for block in "$WORK"/ha/bucket/*/; do
 	[[ $(labels_of "$block") != cluster=us,replica=b ]] || rm -r "$block"
 done
+# What is settled on one mount is on the other, whose data is a copy.
+mount_bucket with "$WORK/ha/bucket" "$WORK/with" --query.replica-label=replica
+settle "$WORK/with"
+unmount "$MOUNT_PID" "$WORK/with"
+cp -r "$WORK/with.data" "$WORK/without.data"
 mount_bucket with "$WORK/ha/bucket" "$WORK/with" --query.replica-label=replica
 supervisor=$MOUNT_PID
 mount_bucket without "$WORK/ha/bucket" "$WORK/without" --query.replica-label=replica --no-supervisor
-settle "$WORK/with"
-settle "$WORK/without"
 
 # A segment that passes through has a source's size.
 made='' passed=''
