@@ -355,23 +355,56 @@ static void read_head(struct prefetch *p, struct merged_block *b, struct holding
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void push_wave_locked(struct prefetch *p, const struct merged_block *b, const struct scan_run *run,
+static void push_hops_locked(struct prefetch *p, size_t at, const struct scan_run *run,
 	const struct scan_wave *wave, unsigned ordinal)
 {
-	size_t at;
 	unsigned last = wave->last;
 	if (wave->is_scan)
 		last = MIN_OF(last, SCAN_AT_ONCE / SCAN_WINDOW_BYTES);
-	if (!wave->first || !find_locked(p, b, &at))
-		return;
-	for (unsigned hop = wave->first; hop <= last && at + hop < p->blocks.len; hop++)
+	for (unsigned hop = 1; hop <= last; hop++) {
+		size_t to = wave->side < 0 ? at - hop : at + hop; /* below the first it is beyond the last */
+		if (to >= p->blocks.len)
+			return;
 		push_locked(p, &(struct job){ .kind = JOB_WAVE,
-				       .block = p->blocks.data[at + hop],
+				       .block = p->blocks.data[to],
 				       .wave = *wave,
 				       .hop = hop,
 				       .ordinal = ordinal,
 				       .metric = run->metric,
 				       .group = run->group });
+	}
+}
+
+static void push_wave_locked(struct prefetch *p, const struct merged_block *b, const struct scan_run *run,
+	const struct scan_wave *wave, unsigned ordinal)
+{
+	size_t at;
+	struct scan_wave back = *wave;
+	if (!wave->last || !find_locked(p, b, &at))
+		return;
+	push_hops_locked(p, at, run, wave, ordinal);
+	back.side = -wave->side;
+	back.last = wave->others;
+	push_hops_locked(p, at, run, &back, ordinal);
+}
+
+/*
+ * The run that a read is for. What the kernel reads around the last page of a run that is being scanned reaches into the
+ * next one, which nobody has asked for.
+ */
+static bool find_read_run(struct prefetch *p, const struct metric_runs *runs, uint32_t segment, uint64_t at,
+	uint64_t n, struct metric_run *out)
+{
+	struct metric_run before;
+	if (!metric_runs_at(runs, segment, scan_point(at, n), out))
+		return false;
+	if (at >= out->from || !metric_runs_at(runs, segment, at, &before))
+		return true;
+	pthread_mutex_lock(&p->lock);
+	if (scan_policy_is_scanned(p->policy, before.metric, p->now_us()))
+		*out = before;
+	pthread_mutex_unlock(&p->lock);
+	return true;
 }
 
 void prefetch_read(struct prefetch *p, struct merged_block *b, struct holdings *h, uint32_t segment,
@@ -386,7 +419,7 @@ void prefetch_read(struct prefetch *p, struct merged_block *b, struct holdings *
 	}
 	struct metric_run found;
 	const struct metric_runs *runs = merged_block_runs(b, h);
-	if (!runs || !metric_runs_at(runs, segment, scan_point(at, n), &found))
+	if (!runs || !find_read_run(p, runs, segment, at, n, &found))
 		return;
 	struct scan_run run = scan_run_of(b, &found);
 	struct scan_advices advices = { 0 };
@@ -394,12 +427,12 @@ void prefetch_read(struct prefetch *p, struct merged_block *b, struct holdings *
 	pthread_mutex_lock(&p->lock);
 	scan_policy_touch(p->policy, &run, at, n, p->now_us(), &advices, &wave);
 	pthread_mutex_unlock(&p->lock);
-	if (advices.len == 0 && !wave.first)
+	if (advices.len == 0 && !wave.last)
 		return;
 	vec_each (a, &advices)
 		if (a->block == run.block)
 			follow(p, b, h, a, run.metric);
-	unsigned ordinal = wave.first ? ordinal_of(b, runs, &run) : 0;
+	unsigned ordinal = wave.last ? ordinal_of(b, runs, &run) : 0;
 	bool far = is_far(b, h, segment);
 	pthread_mutex_lock(&p->lock);
 	vec_each (a, &advices) {

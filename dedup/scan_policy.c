@@ -21,6 +21,7 @@ struct track {
 	uint64_t window,
 		used;       /* of a scan: the last window, and bytes that were read since it was announced */
 	unsigned hop, span; /* a wave's that brought it; 0: none */
+	int side;           /* where it goes on */
 	unsigned jumps;
 	bool is_scanned, is_touched;
 	int64_t used_us; /* 0: free */
@@ -154,6 +155,14 @@ static double place_in(const struct scan_run *run, uint64_t point)
 	return MIN_OF((double)(point - run->from) / (double)(run->to - run->from), 1);
 }
 
+static struct scan_wave first_wave(const struct scan_run *run, uint64_t point)
+{
+	return (struct scan_wave){ .last = SCAN_FIRST_BLOCKS,
+		.others = SCAN_FIRST_BLOCKS,
+		.side = -1,
+		.place = place_in(run, point) };
+}
+
 /* Announces a little at `at`, where the reader is; what lies before that it fetches itself. */
 static void start_at(struct track *t, uint64_t at, uint64_t n, struct scan_advices *out)
 {
@@ -182,9 +191,8 @@ static void first_touch(struct scan_policy *p, const struct scan_run *run, uint6
 		start_at(t, at, n, out);
 	}
 	t->span = SCAN_FIRST_BLOCKS;
-	*wave = (struct scan_wave){
-		.first = 1, .last = SCAN_FIRST_BLOCKS, .place = place_in(run, point), .is_scan = is_scan
-	};
+	*wave = first_wave(run, point);
+	wave->is_scan = is_scan;
 }
 
 /* A wave's last block is touched: twice as many are next. */
@@ -195,7 +203,7 @@ static void go_on(struct track *t, const struct scan_run *run, uint64_t point, s
 	t->hop = 0;
 	t->span = MIN_OF(2 * t->span, SCAN_MAX_BLOCKS);
 	*wave = (struct scan_wave){
-		.first = 1, .last = t->span, .place = place_in(run, point), .is_scan = t->is_scanned
+		.last = t->span, .side = t->side, .place = place_in(run, point), .is_scan = t->is_scanned
 	};
 }
 
@@ -246,9 +254,7 @@ void scan_policy_touch(struct scan_policy *p, const struct scan_run *run, uint64
 		t->jumps++;
 		t->is_scanned = false;
 		start_at(t, at, n, out);
-		*wave = (struct scan_wave){
-			.first = 1, .last = SCAN_FIRST_BLOCKS, .place = place_in(run, point)
-		};
+		*wave = first_wave(run, point);
 	}
 }
 
@@ -265,6 +271,7 @@ void scan_policy_match(struct scan_policy *p, const struct scan_run *run, const 
 	t->is_touched = false;
 	t->hop = hop;
 	t->span = wave->last;
+	t->side = wave->side;
 	t->from = t->to = point - MIN_OF(point, SCAN_PAD_BYTES);
 	if (wave->is_scan) {
 		next_window(t, SCAN_WINDOW_BYTES, out);

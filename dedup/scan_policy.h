@@ -3,7 +3,7 @@
  * What to read ahead, decided from the reads there were. Knows runs of metrics (dedup/metric_runs.h) and times; no bytes,
  * no files, no locks, no clock.
  *
- *	first touch of a run		a little around it, and the matching place in the next blocks: a query that needs few
+ *	first touch of a run		a little around it, and the matching place in the blocks beside it: a query that needs few
  *					series asks for that much in each block
  *	again, where that ends		where it may still be the same series: as much as a series takes. Otherwise the run is
  *					being scanned: the rest of it, in windows that double, also in all blocks where its
@@ -27,8 +27,9 @@
 #define SCAN_WINDOW_MAX   (64u << 20)
 #define SCAN_AT_ONCE      (256u << 20) /* bytes that one touch sets off, in all blocks */
 #define SCAN_FORGET_US    (10 * 1000000ll)
-#define SCAN_FIRST_BLOCKS 3 /* after the one that is touched */
-#define SCAN_MAX_BLOCKS   48
+#define SCAN_FIRST_BLOCKS \
+	3 /* on each side: Prometheus 2.42 goes from the newest to the oldest, others the other way */
+#define SCAN_MAX_BLOCKS 48
 
 /* A run of a metric in a segment of a block. */
 struct scan_run {
@@ -52,9 +53,13 @@ struct scan_advices {
 	size_t len, cap;
 };
 
-/* Blocks after the touched one where the metric's matching place is wanted: hop first .. last, 0: none. */
+/*
+ * Blocks beside the touched one in time where the metric's matching place is wanted: `last` of them on one side, 0: none;
+ * and `others` on the other side.
+ */
 struct scan_wave {
-	unsigned first, last;
+	unsigned last, others;
+	int side;     /* -1: older blocks, 1: newer ones */
 	double place; /* in the run: 0 to 1 */
 	bool is_scan;
 };

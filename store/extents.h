@@ -41,7 +41,7 @@ struct extents_options {
 
 #define EXTENTS_DEFAULTS                                                                                   \
 	{                                                                                                  \
-		.max_bytes = 10ull << 30, .threads = 32, .block_bytes = 64u << 10, .part_bytes = 1u << 20, \
+		.max_bytes = 10ull << 30, .threads = 64, .block_bytes = 64u << 10, .part_bytes = 1u << 20, \
 		.gap_bytes = 128u << 10, .readahead_bytes = 8u << 20, .min_object_bytes = 64u << 10,       \
 		.max_queued = 1024, .max_fds = 256, .save_ms = 5000, .retry_ms = 5000                      \
 	}

@@ -45,8 +45,9 @@ TEST(a_first_touch_announces_a_little_here_and_in_the_next_blocks)
 	CHECK_INT(advices.data[0].from, 4 * MB);
 	CHECK_INT(advices.data[0].to, 4 * MB + SCAN_FIRST_BYTES);
 	CHECK(!advices.data[0].is_scan);
-	CHECK_INT(wave.first, 1);
 	CHECK_INT(wave.last, SCAN_FIRST_BLOCKS);
+	CHECK_INT(wave.side, -1);
+	CHECK_INT(wave.others, SCAN_FIRST_BLOCKS);
 	b.from = 2 * MB; /* shorter: a third of the way in is elsewhere */
 	match(p, &b, 1, SECOND);
 	CHECK_INT(advices.len, 1);
@@ -64,7 +65,7 @@ TEST(reads_of_what_was_announced_announce_nothing)
 	touch(p, &a, 4 * MB, PAGES, SECOND);
 	touch(p, &a, 4 * MB + PAGES, 64 * KB, SECOND);
 	CHECK_INT(advices.len, 0);
-	CHECK_INT(wave.first, 0);
+	CHECK_INT(wave.last, 0);
 	scan_policy_free(p);
 }
 
@@ -152,7 +153,7 @@ TEST(touches_far_from_each_other_are_a_scan_from_the_fourth_on)
 		touch(p, &a, at[i] * MB, PAGES, SECOND);
 		CHECK_INT(advices.len, 1);
 		CHECK_INT(advices.data[0].is_scan, i == 3);
-		CHECK_INT(wave.first, i < 3);
+		CHECK_INT(wave.last > 0, i < 3);
 	}
 	scan_policy_free(p);
 }
@@ -180,7 +181,7 @@ TEST(waves_reach_twice_as_far_where_readers_follow)
 		waits += i > announced;
 		touch(p, &runs[i], 4 * MB, PAGES, SECOND);
 		struct scan_wave w = wave;
-		for (unsigned hop = w.first; hop && hop <= w.last && i + hop < 100; hop++) {
+		for (unsigned hop = 1; hop <= w.last && i + hop < 100; hop++) {
 			match(p, &runs[i + hop], hop, SECOND);
 			wave = w;
 			announced = MAX_OF(announced, i + hop);
@@ -200,7 +201,7 @@ TEST(a_file_that_is_read_from_front_to_back_announces_nothing_in_other_blocks)
 	touch(p, &a, RUN_END - PAGES, PAGES, SECOND);
 	touch(p, &next, RUN_END, PAGES, SECOND);
 	CHECK_INT(advices.len, 0);
-	CHECK_INT(wave.first, 0);
+	CHECK_INT(wave.last, 0);
 	scan_policy_free(p);
 }
 
