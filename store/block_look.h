@@ -22,6 +22,7 @@ struct block_look {
 	enum block_skip skip;   /* BLOCK_KEPT: complete */
 	char *detail;           /* why not; owned */
 	bool is_absent;         /* nothing is there, not even a part */
+	bool is_done;           /* for who has several: nothing is left to look at */
 	struct ulid covered_by; /* where that is why it is left out: by which block */
 };
 

@@ -2,9 +2,9 @@
 /*
  * The catalogue. A sync goes through the same steps each time:
  *
- *	list      what blocks there are; of a flat bucket also what files each has
+ *	list      what blocks there are; of a flat bucket also what files each has, and meanwhile look at those that are new
  *	align     entries: one for each listed block, in order, keeping what is known
- *	look      at each block, several at once: what is new is fetched, marks are looked for
+ *	look      at each other block, several at once: what is new is fetched, marks are looked for
  *	remember  what is new, in the local file
  *	filter    and report what is left out
  *
@@ -19,6 +19,7 @@
 #include "store/block_look.h"
 #include "store/bucket_retry.h"
 #include "store/catalogue_file.h"
+#include "store/look_ahead.h"
 #include "store/meta_record.h"
 #include "store/parallel.h"
 
@@ -178,7 +179,40 @@ struct sync {
 	struct catalogue *c;
 	int64_t now_ms;
 	VEC(struct block_look) looks;
+	struct look_ahead *ahead; /* NULL: the listing doesn't tell what files a block has */
+	bool is_out_of_order;     /* the listing, so far */
+	size_t passed; /* entries below the block that was listed last, as long as it is in order */
 };
+
+static void begin_listing(struct sync *s)
+{
+	vec_each (look, &s->looks)
+		block_look_fini(look);
+	s->looks.len = 0;
+	look_ahead_free(s->ahead);
+	s->ahead = s->c->bucket->flat_listing ? look_ahead_new(s->c->bucket, FLAT_LOOKERS) : NULL;
+	s->is_out_of_order = false;
+	s->passed = 0;
+}
+
+/*
+ * The listing has come to another block than its last one: if it is in order, as those of object stores are, all files of
+ * the last one are known, and it may be looked at if it is new. Whether that was so is seen in join_looks.
+ */
+static void leave_block(struct sync *s, struct block_look *last, const struct ulid *next)
+{
+	const struct catalogue *c = s->c;
+	s->is_out_of_order |= ulid_cmp(&last->scan.ulid, next) > 0;
+	if (!s->ahead || s->is_out_of_order || !last->scan.has_meta)
+		return;
+	while (s->passed < c->entries.len && ulid_cmp(&c->entries.data[s->passed].ulid, &last->scan.ulid) < 0)
+		s->passed++;
+	const struct entry *entry = s->passed < c->entries.len ? &c->entries.data[s->passed] : NULL;
+	if (entry && ulid_cmp(&entry->ulid, &last->scan.ulid) != 0)
+		entry = NULL;
+	if (!entry || !entry->known.block)
+		look_ahead_add(s->ahead, &last->scan, entry && entry->known.has_bad_mark);
+}
 
 static int list_object(void *arg, const struct object_info *o)
 {
@@ -189,6 +223,8 @@ static int list_object(void *arg, const struct object_info *o)
 		return 0;
 	struct block_look *last = s->looks.len ? &s->looks.data[s->looks.len - 1] : NULL;
 	if (!last || ulid_cmp(&last->scan.ulid, &ulid) != 0) {
+		if (last)
+			leave_block(s, last, &ulid);
 		last = vec_push_slot(&s->looks);
 		*last = (struct block_look){ .scan.ulid = ulid };
 	}
@@ -202,6 +238,31 @@ static int compare_looks(const void *a, const void *b)
 		&((const struct block_look *)a)->scan.ulid, &((const struct block_look *)b)->scan.ulid);
 }
 
+/* Takes back the looks that were begun while the listing went on. They are some of all, in the same order. */
+static void take_looks(struct sync *s)
+{
+	size_t n = s->ahead ? look_ahead_count(s->ahead) : 0, next = 0;
+	for (size_t i = 0; i < s->looks.len && next < n; i++) {
+		struct block_look *look = &s->looks.data[i], *looked = &look_ahead_get(s->ahead, next)->look;
+		if (compare_looks(look, looked) != 0)
+			continue;
+		*look = *looked;
+		look->is_done = true;
+		*looked = (struct block_look){ .scan.ulid = look->scan.ulid };
+		next++;
+	}
+}
+
+/* Of a block that was listed in several places: what was seen of it by then was not all. */
+static void join_looks(struct block_look *to, struct block_look *from)
+{
+	block_scan_merge(&to->scan, &from->scan);
+	free(to->detail);
+	free(from->detail);
+	to->detail = NULL;
+	to->is_done = false;
+}
+
 static int list_blocks(struct sync *s, struct err *e)
 {
 	struct bucket *b = s->c->bucket;
@@ -210,18 +271,19 @@ static int list_blocks(struct sync *s, struct err *e)
 	for (int tries = 0; tries == 0 ||
 			    (tries < LIST_TRIES && s->looks.len > 0 && r < 0 && bucket_error_is_transient(r));
 		tries++) {
-		vec_each (look, &s->looks)
-			block_look_fini(look);
-		s->looks.len = 0;
+		begin_listing(s);
 		r = bucket_list(b, "", b->flat_listing, b->flat_listing, list_object, s, e);
 	}
 	if (r < 0)
 		return r;
+	if (s->ahead)
+		look_ahead_wait(s->ahead);
+	take_looks(s);
 	vec_sort(&s->looks, compare_looks);
 	size_t n = 0;
 	vec_each (look, &s->looks) {
 		if (n > 0 && !compare_looks(&s->looks.data[n - 1], look))
-			block_scan_merge(&s->looks.data[n - 1].scan, &look->scan);
+			join_looks(&s->looks.data[n - 1], look);
 		else
 			s->looks.data[n++] = *look;
 	}
@@ -258,10 +320,27 @@ static void align_entries(struct sync *s)
 	c->entries = aligned;
 }
 
+/* What was found out while the listing went on; both are in order. */
+static void take_known(struct sync *s)
+{
+	size_t n = s->ahead ? look_ahead_count(s->ahead) : 0;
+	for (size_t i = 0, k = 0; i < s->looks.len && k < n; i++) {
+		struct looked *looked = look_ahead_get(s->ahead, k);
+		if (compare_looks(&s->looks.data[i], &looked->look) != 0)
+			continue;
+		k++;
+		if (!s->looks.data[i].is_done)
+			continue;
+		s->c->entries.data[i].known = looked->known;
+		looked->known.block = NULL;
+	}
+}
+
 static void look_at_one(void *arg, size_t i)
 {
 	struct sync *s = arg;
-	block_look(s->c->bucket, &s->c->entries.data[i].known, &s->looks.data[i]);
+	if (!s->looks.data[i].is_done)
+		block_look(s->c->bucket, &s->c->entries.data[i].known, &s->looks.data[i]);
 }
 
 /* How many looks will ask the bucket something. */
@@ -272,7 +351,8 @@ static size_t count_requests(const struct sync *s)
 	size_t n = 0;
 	for (size_t i = 0; i < s->looks.len; i++) {
 		const struct block_known *known = &s->c->entries.data[i].known;
-		n += !known->block || (s->looks.data[i].scan.has_deletion_mark && !known->has_mark);
+		n += !s->looks.data[i].is_done &&
+		     (!known->block || (s->looks.data[i].scan.has_deletion_mark && !known->has_mark));
 	}
 	return n;
 }
@@ -521,6 +601,7 @@ int catalogue_sync(struct catalogue *c, int64_t now_ms, struct catalogue_listing
 		metric_add(sync_failures, 1);
 	} else {
 		align_entries(&s);
+		take_known(&s);
 		look_at_all(&s);
 		remember(&s);
 		for (size_t i = 0; i < s.looks.len; i++)
@@ -533,6 +614,7 @@ int catalogue_sync(struct catalogue *c, int64_t now_ms, struct catalogue_listing
 	vec_each (look, &s.looks)
 		block_look_fini(look);
 	vec_fini(&s.looks);
+	look_ahead_free(s.ahead);
 	return r < 0 ? r : 0;
 }
 
