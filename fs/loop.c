@@ -8,12 +8,16 @@
  *	idle	    of them, those that wait in read(2)
  *	threads - idle are serving; when the last idle one takes a request it starts another, up to one a slot
  *	slot	    unique 0: free or waiting; else the request is being served, or died with its process
+ *
+ * A request that is about to be given up (suspects.h) is served alone: it waits until nothing is served, and what comes meanwhile
+ * waits for it. Both only for so long, so that one that is stuck doesn't hold up the rest.
  */
 #include "fs/loop.h"
 
 #include "fs/fuse_api.h"
 #include "fs/fuse_kernel.h"
 #include "fs/shared_state.h"
+#include "fs/suspects.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 
@@ -27,9 +31,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define IDLE_SPARE  4u /* idle threads beyond the wanted ones before one ends */
-#define STACK_BYTES (4u << 20)
-#define WAKE_SIGNAL SIGURG /* ignored by default, so a late one harms nobody */
+#define IDLE_SPARE     4u /* idle threads beyond the wanted ones before one ends */
+#define STACK_BYTES    (4u << 20)
+#define SUSPECT_WAIT_S 300 /* longer than a hang takes to be noticed: what is in the way may be as bad */
+#define OTHERS_WAIT_S  10
+#define WAKE_SIGNAL    SIGURG /* ignored by default, so a late one harms nobody */
 
 struct worker {
 	pthread_t thread;
@@ -46,8 +52,10 @@ struct loop {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned threads, idle;
-	uint64_t slots_taken;   /* a bit each */
-	struct worker *workers; /* those that exist, to be woken at the end */
+	pthread_cond_t may_serve;
+	unsigned serving, suspected; /* requests; those to be served alone, also while they wait */
+	uint64_t slots_taken;        /* a bit each */
+	struct worker *workers;      /* those that exist, to be woken at the end */
 	struct worker
 		*ended; /* the last that ended, to be joined: libfuse has something to free at its very end */
 };
@@ -104,22 +112,62 @@ static void touch(const struct loop *l, struct fuse_in_header *slot)
 		p[i] = p[i];
 }
 
-static void process(struct loop *l, struct fuse_in_header *slot, size_t n, uint64_t number)
+static void deadline_ms(unsigned ms, struct timespec *until)
+{
+	clock_gettime(CLOCK_MONOTONIC, until);
+	until->tv_sec += ms / 1000;
+	until->tv_nsec += (long)(ms % 1000) * 1000000;
+	if (until->tv_nsec >= 1000000000) {
+		until->tv_sec++;
+		until->tv_nsec -= 1000000000;
+	}
+}
+
+static void begin_serving_locked(struct loop *l, bool is_suspect)
+{
+	struct timespec until;
+	l->suspected += is_suspect;
+	if (l->suspected)
+		deadline_ms((is_suspect ? SUSPECT_WAIT_S : OTHERS_WAIT_S) * 1000, &until);
+	int r = 0;
+	while (r == 0 && (is_suspect ? l->serving : l->suspected))
+		r = pthread_cond_timedwait(&l->may_serve, &l->lock, &until);
+	l->serving++;
+}
+
+static void end_serving_locked(struct loop *l, bool is_suspect)
+{
+	l->serving--;
+	l->suspected -= is_suspect;
+	if (is_suspect || l->suspected)
+		pthread_cond_broadcast(&l->may_serve);
+}
+
+static void process(
+	struct loop *l, unsigned i, struct fuse_in_header *slot, size_t n, uint64_t number, unsigned deaths)
 {
 	struct fuse_buf buf = { .size = n, .mem = slot };
+	struct suspects *suspects = l->options.suspects;
+	if (suspects)
+		suspects_begin(suspects, i, number);
 	loop_set_request_unique(number);
-	fuse_session_process_buf(l->options.se, &buf);
+	if (deaths < SUSPECTS_LIMIT)
+		fuse_session_process_buf(l->options.se, &buf);
+	else
+		l->options.give_up(l->options.arg, slot, n, number, deaths);
 	loop_set_request_unique(0);
 	set_unique(slot, 0);
+	if (suspects)
+		suspects_end(suspects, i);
 }
 
 /* A request that somebody died over. Where it was answered after all the kernel says so, and nobody minds. */
-static void replay(struct loop *l, struct fuse_in_header *slot)
+static void replay(struct loop *l, unsigned i, struct fuse_in_header *slot, unsigned deaths)
 {
 	uint64_t unique = unique_of(slot);
 	size_t n = slot->len;
 	if (unique && n >= sizeof *slot && n <= l->options.slots.stride)
-		process(l, slot, n, unique | LOOP_RESENT);
+		process(l, i, slot, n, unique | LOOP_RESENT, deaths);
 }
 
 /* The size of the next request; 0: the connection has ended. */
@@ -140,19 +188,23 @@ static size_t receive(struct loop *l, struct fuse_in_header *slot)
 }
 
 /* Whether this thread goes on; it has left the set of idle ones meanwhile. */
-static bool serve_one(struct loop *l, struct fuse_in_header *slot, size_t n)
+static bool serve_one(struct loop *l, unsigned i, struct fuse_in_header *slot, size_t n)
 {
+	unsigned deaths = l->options.suspects ? suspects_deaths(l->options.suspects, unique_of(slot)) : 0;
+	bool is_suspect = deaths == SUSPECTS_LIMIT - 1;
 	pthread_mutex_lock(&l->lock);
 	if (!--l->idle && l->threads < l->options.slots.n && !atomic_load(&l->end))
 		start_worker_locked(l);
+	begin_serving_locked(l, is_suspect);
 	pthread_mutex_unlock(&l->lock);
 
 	if (n)
-		process(l, slot, n, unique_of(slot));
+		process(l, i, slot, n, unique_of(slot), deaths);
 	else
-		replay(l, slot);
+		replay(l, i, slot, deaths);
 
 	pthread_mutex_lock(&l->lock);
+	end_serving_locked(l, is_suspect);
 	bool stays = ++l->idle <= l->options.idle + IDLE_SPARE;
 	pthread_mutex_unlock(&l->lock);
 	return stays;
@@ -166,10 +218,10 @@ static void *serve(void *arg)
 	touch(l, slot);
 	bool stays = true;
 	if (unique_of(slot))
-		stays = serve_one(l, slot, 0);
+		stays = serve_one(l, me->slot, slot, 0);
 	set_unique(slot, 0);
 	for (size_t n; stays && (n = receive(l, slot)) > 0;)
-		stays = serve_one(l, slot, n);
+		stays = serve_one(l, me->slot, slot, n);
 
 	pthread_mutex_lock(&l->lock);
 	l->idle--;
@@ -267,6 +319,7 @@ int loop_start(const struct loop_options *options, struct loop **out, struct err
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&l->changed, &monotonic);
+	pthread_cond_init(&l->may_serve, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 
 	unsigned first = MAX_OF(options->idle, prepare_slots(l));
@@ -287,13 +340,7 @@ int loop_start(const struct loop_options *options, struct loop **out, struct err
 int loop_wait_ms(struct loop *l, unsigned ms)
 {
 	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	deadline_ms(ms, &until);
 	int r = 0;
 	pthread_mutex_lock(&l->lock);
 	while (l->threads && r == 0)
@@ -323,6 +370,7 @@ void loop_free(struct loop *l)
 	if (l->owns_slots)
 		munmap(l->options.slots.base, l->options.slots.stride * l->options.slots.n);
 	pthread_cond_destroy(&l->changed);
+	pthread_cond_destroy(&l->may_serve);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }

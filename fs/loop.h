@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 struct fuse_session;
+struct fuse_in_header;
 struct loop;
+struct suspects;
 
 /*
  * Where requests lie while they are served: `n` slots of `stride` bytes, whole pages. A slot whose request has a number (unique) is
@@ -28,6 +30,12 @@ struct loop_options {
 	unsigned idle; /* threads that wait for requests at least; when all are busy another is started */
 	struct loop_slots slots; /* as many threads at most. base NULL: memory of this process */
 	bool replay;             /* serves what stands in the slots first; else it is forgotten */
+
+	/* Requests that processes before this one died over; borrowed, may be NULL. One with too many deaths is given up. */
+	struct suspects *suspects;
+	void (*give_up)(
+		void *arg, const struct fuse_in_header *in, size_t n, uint64_t number, unsigned deaths);
+	void *arg;
 };
 
 int loop_start(const struct loop_options *options, struct loop **out, struct err *e);

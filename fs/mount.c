@@ -12,6 +12,7 @@
 
 #include "fs/block_set.h"
 #include "fs/fd_keeper.h"
+#include "fs/give_up.h"
 #include "fs/inherited.h"
 #include "fs/invalidate.h"
 #include "fs/journal.h"
@@ -20,12 +21,14 @@
 #include "fs/name_list.h"
 #include "fs/open_count.h"
 #include "fs/passthrough.h"
+#include "fs/suspects.h"
 #include "fs/upper.h"
 #include "fs/whiteout.h"
 #include "fs/worker.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +36,10 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+METRIC_COUNTER(given_up, "thanosfs_requests_given_up_total",
+	"Requests that were answered with zeros or an error because several workers had died or hung over "
+	"them.");
 
 #define THREADS_DEFAULT   4u
 #define THREADS_MAX       32u
@@ -248,6 +255,15 @@ static int open_what_changes(struct fs *fs, struct err *e)
 	return whiteouts_open(whiteouts, &fs->whiteouts, e);
 }
 
+static void on_give_up(void *arg, const struct fuse_in_header *in, size_t n, uint64_t number, unsigned deaths)
+{
+	struct fs *fs = arg;
+	struct suspects *suspects = suspects_attach(
+		shared_state_region(worker_state(fs->options.worker), SHARED_REGION_SUSPECTS));
+	metric_set(given_up, suspects_gave_up(suspects));
+	give_up(fs, in, n, number, deaths);
+}
+
 static int mount_and_serve(struct fs *fs, struct err *e)
 {
 	struct worker *w = fs->options.worker;
@@ -269,6 +285,10 @@ static int mount_and_serve(struct fs *fs, struct err *e)
 		loop.slots = (struct loop_slots){ shared_state_region(worker_state(w), SHARED_REGION_SLOTS),
 			SHARED_SLOT_BYTES, SHARED_SLOTS };
 		loop.replay = worker_replays(w);
+		loop.suspects = suspects_attach(shared_state_region(worker_state(w), SHARED_REGION_SUSPECTS));
+		loop.give_up = on_give_up;
+		loop.arg = fs;
+		metric_set(given_up, suspects_given_up(loop.suspects));
 	}
 	r = loop_start(&loop, &fs->loop, e);
 	if (r < 0)

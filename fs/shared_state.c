@@ -5,6 +5,7 @@
 #include "fs/invalidate.h"
 #include "fs/journal.h"
 #include "fs/open_count.h"
+#include "fs/suspects.h"
 #include "lib/base/mem.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ static size_t region_bytes(enum shared_region which)
 	case SHARED_REGION_KEPT: return fd_store_bytes();
 	case SHARED_REGION_JOURNAL: return journal_bytes();
 	case SHARED_REGION_OPENS: return open_count_bytes();
+	case SHARED_REGION_SUSPECTS: return suspects_bytes();
 	case SHARED_REGIONS: break;
 	}
 	return 0;

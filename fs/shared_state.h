@@ -9,6 +9,7 @@
  *	kept	  descriptors that the supervisor holds for workers (fd_store.h); its own
  *	journal	  what requests that change something have come to (journal.h)
  *	opens	  how often each node is open (open_count.h)
+ *	suspects  which requests workers died over (suspects.h)
  */
 #ifndef FS_SHARED_STATE_H
 #define FS_SHARED_STATE_H
@@ -21,7 +22,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SHARED_LAYOUT       1u /* changes with the head; regions are told apart by their sizes */
+#define SHARED_LAYOUT       2u /* changes with the head; regions are told apart by their sizes */
 #define SHARED_PATH_BYTES   4096
 #define SHARED_WORDS_BYTES  256
 #define SHARED_SLOTS        64u
@@ -34,6 +35,7 @@ enum shared_region {
 	SHARED_REGION_KEPT,
 	SHARED_REGION_JOURNAL,
 	SHARED_REGION_OPENS,
+	SHARED_REGION_SUSPECTS,
 	SHARED_REGIONS
 };
 

@@ -7,6 +7,7 @@
 
 #include "fs/fs.h"
 #include "fs/mount_point.h"
+#include "fs/suspects.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -278,6 +279,8 @@ static void on_worker_end(struct supervisor *s, int status)
 	int64_t served = s->worker.phase == CHILD_BUILDING ? 0 : now - s->worker.serving_us;
 	int64_t wait = why == RESTART_UPGRADE ? 0 : backoff_next_us(&s->backoff, served);
 	atomic_fetch_add(&s->state.head->restarts[why], 1);
+	suspects_worker_died(suspects_attach(shared_state_region(&s->state, SHARED_REGION_SUSPECTS)),
+		s->worker.hangs || suspects_is_crash(status));
 	struct child dead = s->worker;
 	s->died_us = now;
 	if (!wait)

@@ -2,6 +2,7 @@
 /* Workers, from the supervisor's side: starting them, ending them, and seeing whether they get on. */
 #include "fs/supervisor_private.h"
 
+#include "fs/suspects.h"
 #include "fs/worker.h"
 #include "lib/base/mem.h"
 
@@ -125,9 +126,11 @@ const char *child_hangs(
 	if (w->liveness_looks > liveness_looks)
 		return "the whole process stands still";
 	const uint8_t *slots = shared_state_region(state, SHARED_REGION_SLOTS);
+	/* What stands in a slot but waits until it may be served is no hang. */
+	const struct suspects *suspects = suspects_attach(shared_state_region(state, SHARED_REGION_SUSPECTS));
 	for (unsigned i = 0; i < SHARED_SLOTS; i++) {
 		const struct fuse_in_header *slot = (const void *)(slots + (size_t)i * SHARED_SLOT_BYTES);
-		uint64_t unique = __atomic_load_n(&slot->unique, __ATOMIC_ACQUIRE);
+		uint64_t unique = suspects_served(suspects, i);
 		bool is_same = unique && unique == w->unique[i] && is_bounded(slot->opcode);
 		w->unique_looks[i] = is_same ? w->unique_looks[i] + 1 : 0;
 		w->unique[i] = unique;

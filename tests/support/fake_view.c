@@ -3,7 +3,8 @@
  * A view over a directory: each of its subdirectories whose name is a ULID stands for a merged block with
  * those very files. Takes the place of dedup/view.c and dedup/merged_block.c where the filesystem is what is
  * tested. A block that has a file "broken" gives zeros for its chunks, as a block does whose bytes can't be
- * had.
+ * had. One that has a file "poison" makes a read of its chunks crash the process, where that file says "crash", and else takes as
+ * long as the file is there.
  */
 #include "tests/support/fake_view.h"
 
@@ -93,7 +94,8 @@ static void load_dir(struct merged_block *b, const char *dir, bool in_chunks)
 	for (struct dirent *e; d && (e = readdir(d));) {
 		auto_free char *path = xasprintf("%s/%s", dir, e->d_name);
 		struct stat st;
-		if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !strcmp(e->d_name, "broken"))
+		if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !strcmp(e->d_name, "broken") ||
+			!strcmp(e->d_name, "poison"))
 			continue;
 		vec_push(&b->fakes, (struct fake_file){ .name = xstrdup(e->d_name),
 					    .fd = open(path, O_RDONLY | O_CLOEXEC),
@@ -143,12 +145,29 @@ static bool is_broken(const struct merged_block *b)
 	return file_exists(path);
 }
 
+static void take_poison(const struct merged_block *b)
+{
+	auto_free char *path = b->dir ? xasprintf("%s/poison", b->dir) : NULL;
+	char word[6] = { 0 };
+	FILE *f = path ? fopen(path, "re") : NULL;
+	if (!f)
+		return;
+	bool crashes = fread(word, 1, sizeof word - 1, f) && !strcmp(word, "crash");
+	fclose(f);
+	if (crashes)
+		abort();
+	while (file_exists(path))
+		usleep(10000);
+}
+
 void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t n, struct buf *out,
 	struct merged_range *range)
 {
 	struct fake_file *f = &b->fakes.data[file];
 	range->n = at < f->file.size ? MIN_OF(n, f->file.size - at) : 0;
 	range->fd = -1;
+	if (f->file.in_chunks)
+		take_poison(b);
 	if (f->file.in_chunks && is_broken(b)) {
 		buf_add_zeros(out, range->n);
 		range->incomplete = true;

@@ -68,7 +68,7 @@ TEST(another_layout_is_refused_and_the_error_says_how_it_differs)
 	uint32_t layout = SHARED_LAYOUT + 1;
 	uint64_t bytes = 1;
 	CHECK_INT(attach_after(&s, &s.head->layout, &layout, sizeof layout, &e), -EBADMSG);
-	CHECK(strstr(e.msg, "layout 2") && strstr(e.msg, "understands 1"));
+	CHECK(strstr(e.msg, "layout 3") && strstr(e.msg, "understands 2"));
 	CHECK_INT(attach_after(&s, &s.head->region[SHARED_REGION_JOURNAL].bytes, &bytes, sizeof bytes, &e),
 		-EBADMSG);
 	CHECK(strstr(e.msg, "laid out in another way"));

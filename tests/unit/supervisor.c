@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/supervisor_private.h"
+#include "fs/suspects.h"
 
 #include "tests/support/test.h"
 
@@ -29,9 +30,12 @@ static struct shared_state make(void)
 	return s;
 }
 
-static struct fuse_in_header *slot(struct shared_state *s, unsigned i)
+/* As a worker does that serves it. */
+static void serve(struct shared_state *s, unsigned i, struct fuse_in_header request)
 {
-	return (void *)((char *)shared_state_region(s, SHARED_REGION_SLOTS) + i * (size_t)SHARED_SLOT_BYTES);
+	char *slots = shared_state_region(s, SHARED_REGION_SLOTS);
+	*(struct fuse_in_header *)(void *)(slots + i * (size_t)SHARED_SLOT_BYTES) = request;
+	suspects_begin(suspects_attach(shared_state_region(s, SHARED_REGION_SUSPECTS)), i, request.unique);
 }
 
 static const char *look(struct child *c, struct shared_state *s, unsigned times)
@@ -48,7 +52,7 @@ TEST(a_read_that_is_not_answered_is_a_hang)
 {
 	struct shared_state s = make();
 	struct child c = CHILD_NONE;
-	*slot(&s, 63) = (struct fuse_in_header){ .len = 80, .opcode = FUSE_READ, .unique = 4 };
+	serve(&s, 63, (struct fuse_in_header){ .len = 80, .opcode = FUSE_READ, .unique = 4 });
 	CHECK(!look(&c, &s, 11));
 	CHECK(look(&c, &s, 1));
 }
@@ -58,10 +62,19 @@ TEST(a_slot_that_goes_on_to_the_next_request_is_none)
 	struct shared_state s = make();
 	struct child c = CHILD_NONE;
 	for (uint64_t unique = 2; unique < 200; unique += 2) {
-		*slot(&s, 0) = (struct fuse_in_header){ .len = 80, .opcode = FUSE_READ, .unique = unique };
+		serve(&s, 0, (struct fuse_in_header){ .len = 80, .opcode = FUSE_READ, .unique = unique });
 		CHECK(!look(&c, &s, 9));
 	}
-	slot(&s, 0)->unique = 0;
+	serve(&s, 0, (struct fuse_in_header){ .unique = 0 });
+	CHECK(!look(&c, &s, 100));
+}
+
+TEST(what_waits_to_be_served_is_none)
+{
+	struct shared_state s = make();
+	struct child c = CHILD_NONE;
+	serve(&s, 0, (struct fuse_in_header){ .len = 80, .opcode = FUSE_READ, .unique = 4 });
+	suspects_end(suspects_attach(shared_state_region(&s, SHARED_REGION_SUSPECTS)), 0);
 	CHECK(!look(&c, &s, 100));
 }
 
@@ -69,8 +82,8 @@ TEST(what_may_take_its_time_is_none)
 {
 	struct shared_state s = make();
 	struct child c = CHILD_NONE;
-	*slot(&s, 0) = (struct fuse_in_header){ .len = 80, .opcode = FUSE_FSYNC, .unique = 4 };
-	*slot(&s, 1) = (struct fuse_in_header){ .len = 80, .opcode = FUSE_RENAME2, .unique = 6 };
+	serve(&s, 0, (struct fuse_in_header){ .len = 80, .opcode = FUSE_FSYNC, .unique = 4 });
+	serve(&s, 1, (struct fuse_in_header){ .len = 80, .opcode = FUSE_RENAME2, .unique = 6 });
 	CHECK(!look(&c, &s, 100));
 }
 
