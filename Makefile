@@ -83,7 +83,7 @@ help:
 	@echo 'deps       install the Debian packages that are missing for any of these'
 	@echo 'check      units, properties, corpus replays, system tests (with FUSE, Prometheus and promtool)'
 	@echo 'check-sys  the system tests alone; check-units: the units, properties and replays alone'
-	@echo 'check-all  check, then all of it again under ASan with UBSan, and under TSan'
+	@echo 'check-all  check, then all of it again under ASan with UBSan, and under TSan; more kills, longer outages'
 	@echo 'fuzz       every fuzzer for FUZZ_SECONDS=60'
 	@echo 'bench      the table of doc/bench.md'
 	@echo 'lint       layers, formatting, flags against man pages, both compilers'
@@ -191,6 +191,8 @@ check-asan check-tsan: check-%: deps
 	$(SUBMAKE) VARIANT=$* tests
 	@tests/run $(UNIT_CASES:$(B)/%=build/$*/%) $(SYS:%=$*:%)
 
+check-all: export THANOSFS_LONG := 1
+check-all: export PROP_FAULTS := 10000
 check-all: deps
 	$(SUBMAKE) tests
 	$(SUBMAKE) VARIANT=asan tests
