@@ -5,6 +5,7 @@
  */
 #include "fs/mount_point.h"
 
+#include "fs/shared_state.h"
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 
@@ -21,7 +22,9 @@
 
 #define INIT_LIMIT_MS     20000
 #define INIT_BUFFER_BYTES 65536 /* the kernel wants room for any request */
-#define PROTOCOL_MINOR    38    /* what libfuse 3.14 speaks; newer things go by flags */
+/* Reads ahead that wait for a store that is down must not keep others from being sent, nor take all threads. */
+#define BACKGROUND_MOST (SHARED_SLOTS - 16)
+#define PROTOCOL_MINOR  38 /* what libfuse 3.14 speaks; newer things go by flags */
 /*
  * Of the two ways to drop set-user-id bits here and not there, the second makes the kernel remember of a file that it has none, and
  * no capabilities either: else it asks before each write.
@@ -269,6 +272,8 @@ int mount_point_negotiate(int fd, size_t request_max_bytes, bool passthrough, st
 		.out = { .major = FUSE_KERNEL_VERSION,
 			.minor = MIN_OF(init->in.minor, (uint32_t)PROTOCOL_MINOR),
 			.max_readahead = init->in.max_readahead,
+			.max_background = BACKGROUND_MOST,
+			.congestion_threshold = BACKGROUND_MOST,
 			.flags = (uint32_t)taken,
 			.flags2 = (uint32_t)(taken >> 32),
 			.max_write = (uint32_t)request_max_bytes,

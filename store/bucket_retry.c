@@ -69,6 +69,7 @@ bool bucket_error_is_transient(int r)
 	case ESTALE:
 	case EPIPE:
 	case ETIMEDOUT:
+	case ETIME:
 	case ECONNREFUSED:
 	case ECONNRESET:
 	case ECONNABORTED:
@@ -188,8 +189,7 @@ static int admit(
 		int64_t left = deadline_left_us();
 		if (left == 0)
 			return give_up(a,
-				err_set(e, -ETIMEDOUT, "%s: %s: no time was left to try", rb->base.name,
-					name),
+				err_set(e, -ETIME, "%s: %s: no time was left to try", rb->base.name, name),
 				e);
 		a->deadline_us = MIN_OF(a->deadline_us, now + left);
 	}

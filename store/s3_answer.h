@@ -35,7 +35,8 @@ struct s3_answer {
 
 /*
  * True for a page of HTML in place of an object, or of the word that it was taken: a gateway's, a login's. Nothing of S3's that answers
- * a GET, HEAD or PUT of an object has that type without having an ETag.
+ * a GET, HEAD or PUT of an object has that type without having an ETag; but Swift's answer to a PUT that a later removal has overtaken,
+ * which has a request's id.
  */
 bool s3_answer_is_page(const struct http_call *call);
 

@@ -23,7 +23,7 @@ cases=$(
 		the answer has more                        do=whole
 		remaining to read                          do=truncate bytes=100
 		not a listing of S3's                      do=delay key=/|do=corrupt bytes=3
-		has a wrong checksum                       do=corrupt bytes=3 key=/index
+		/index:                                    do=corrupt bytes=3 key=/index
 		meta.json                                  do=corrupt bytes=9 key=/meta.json
 		-                                          do=corrupt bytes=9 key=/chunks/0 times=1
 		-                                          do=etag key=/chunks/0
@@ -46,10 +46,11 @@ cases=$(
 [[ -z ${CASES:-} ]] || cases=$(grep -e "$CASES" <<<"$cases")
 n=$(wc -l <<<"$cases")
 
-"$GENBUCKET" "$WORK/gen" --clusters eu --replicas a,b --hours $((2 * n + 2)) --block-hours 2 --instances 1 --step 1m \
-	--end 1699992000000 --seed 2 >/dev/null
+"$GENBUCKET" "$WORK/gen" --clusters eu --replicas a,b --hours $((8 * n + 8)) --block-hours 2 --instances 1 --step 1m \
+	--end 1699992000000 --seed 7 >/dev/null
 
-# What a mount of the whole bucket shows. The latest window is uploaded first: what comes later than a window that is read is read ahead.
+# What a mount of the whole bucket shows. A case has a window of its own, three away from the next: those beside a window that is read
+# are read ahead.
 mount_bucket want "$WORK/gen/bucket" "$WORK/mnt" --query.replica-label=replica
 mkdir "$WORK/want"
 for block in $(blocks_of "$WORK/mnt"); do
@@ -57,13 +58,17 @@ for block in $(blocks_of "$WORK/mnt"); do
 done
 check_equal "$(sed -n 's/^thanosfs_slots_overflowed_total //p' "$WORK/mnt/.thanosfs/metrics")" 0 "the number of slots that were too small"
 unmount "$MOUNT_PID" "$WORK/mnt"
-mapfile -t windows < <(cd "$WORK/want" && jq -r '"\(.minTime) \(.ulid)"' -- */meta.json | sort -rn | cut -d' ' -f2)
-check_equal "${#windows[@]}" $((n + 1)) "the number of windows"
+mapfile -t all < <(cd "$WORK/want" && jq -r '"\(.minTime) \(.ulid)"' -- */meta.json | sort -rn | cut -d' ' -f2)
+check_equal "${#all[@]}" $((4 * n + 4)) "the number of windows"
+windows=() between=()
+for ((i = 0; i < ${#all[@]}; i++)); do
+	((i % 4)) && between+=("${all[i]}") || windows+=("${all[i]}")
+done
 
 start_s3serve own
-add_window() { # NUMBER
+add_window() { # WINDOW
 	local from
-	from=$(jq .minTime "$WORK/want/${windows[$1]}/meta.json")
+	from=$(jq .minTime "$WORK/want/$1/meta.json")
 	for block in $(cd "$WORK/gen/bucket" && jq -r "select(.minTime >= $from and .minTime < $from + 7200000) | .ulid" -- */meta.json); do
 		upload "$WORK/gen/bucket/$block" "$S3_DIR"
 	done
@@ -87,7 +92,9 @@ is_right() { # NUMBER: the window is listed, and its files [FILES] are what they
 }
 news() { tail -n "+$((seen + 1))" "$log"; }
 
-add_window 0
+for window in "${windows[0]}" "${between[@]}"; do
+	add_window "$window"
+done
 write_s3_config "$WORK/bucket.yaml" "http_config: {response_header_timeout: 1s}"
 mount_start own "$WORK/mnt" --objstore.config-file="$WORK/bucket.yaml" --query.replica-label=replica --data-dir="$WORK/data" \
 	--sync-block-duration=1s --read.deadline=1s --log.level=info
@@ -100,7 +107,7 @@ while IFS= read -r line; do
 	seen=$(wc -l <"$log")
 	s3_faults "${rules//|/$'\n'}"
 	begin=$SECONDS
-	add_window $((i + 1))
+	add_window "${windows[i + 1]}"
 	timeout 60 cat "$WORK/mnt/${windows[i]}/chunks/000001" >"$WORK/got" || fail "a read failed"
 	# Where one replica's object is another version, the other's samples stand in, and stay.
 	[[ $rules == *etag* ]] || check_bytes "$WORK/got" "$WORK/want/${windows[i]}/chunks/000001"

@@ -248,7 +248,7 @@ TEST(a_thread_that_has_less_time_tries_for_less_and_one_that_has_none_does_not_b
 
 	before = deadline_enter((struct deadline){ .until_us = 1 });
 	bucket_fault_count(f->fault, FAULT_STAT);
-	CHECK_INT(bucket_stat(f->b, "a/object", &o, &e), -ETIMEDOUT);
+	CHECK_INT(bucket_stat(f->b, "a/object", &o, &e), -ETIME);
 	CHECK_INT(bucket_fault_count(f->fault, FAULT_STAT), 0);
 	CHECK_HAS(e.msg, "a/object");
 	CHECK_HAS(e.msg, "memory bucket");
