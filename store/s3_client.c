@@ -28,6 +28,7 @@ struct s3_client {
 	char *name;
 	struct http_client *http;
 	struct s3_credentials *credentials;
+	struct s3_sign_cache *sign_cache;
 	struct s3_sse_headers sse;
 	int64_t (*now_ms)(void);
 	const atomic_bool *stop;
@@ -58,6 +59,7 @@ int s3_client_new(const struct s3_config *config, const struct s3_client_options
 	c->name = xasprintf("S3 bucket %s at %.100s", config->bucket, config->endpoint);
 	c->now_ms = options->now_ms ? options->now_ms : clock_unix_ms;
 	c->stop = options->stop;
+	c->sign_cache = s3_sign_cache_new();
 	set_first_region(c);
 	int r = s3_sse_headers_init(&c->sse, &c->config, e);
 	if (r == 0)
@@ -78,6 +80,7 @@ void s3_client_free(struct s3_client *c)
 	if (c) {
 		http_client_free(c->http);
 		s3_credentials_free(c->credentials);
+		s3_sign_cache_free(c->sign_cache);
 		s3_sse_headers_fini(&c->sse);
 		s3_config_fini(&c->config);
 		pthread_mutex_destroy(&c->lock);
@@ -161,7 +164,7 @@ static void sign(struct s3_client *c, const struct s3_request *q, struct attempt
 		.time = a->time,
 	};
 	struct s3_sign_keys keys = { a->keys.access_key, a->keys.secret_key };
-	s3_sign(&s, &keys, &a->authorization);
+	s3_sign(&s, &keys, c->sign_cache, &a->authorization);
 	add_header(a, "authorization", buf_str(&a->authorization));
 }
 

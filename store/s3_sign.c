@@ -9,6 +9,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -139,7 +140,68 @@ static void derive_key(const struct s3_sign_input *s, const char *secret_key, ui
 	explicit_bzero(secret, strlen(secret));
 }
 
-void s3_sign(const struct s3_sign_input *s, const struct s3_sign_keys *keys, struct buf *authorization)
+struct s3_sign_cache {
+	pthread_mutex_t lock; /* of the following */
+	char day[9];          /* "": nothing is kept */
+	char *region, *service, *secret_key;
+	uint8_t key[HASH_BYTES];
+};
+
+struct s3_sign_cache *s3_sign_cache_new(void)
+{
+	struct s3_sign_cache *c = xcalloc(1, sizeof *c);
+	pthread_mutex_init(&c->lock, NULL);
+	return c;
+}
+
+static void forget_key(struct s3_sign_cache *c)
+{
+	if (c->secret_key)
+		explicit_bzero(c->secret_key, strlen(c->secret_key));
+	explicit_bzero(c->key, sizeof c->key);
+	free(c->region);
+	free(c->service);
+	free(c->secret_key);
+}
+
+void s3_sign_cache_free(struct s3_sign_cache *c)
+{
+	if (!c)
+		return;
+	forget_key(c);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+static bool is_kept_locked(
+	const struct s3_sign_cache *c, const struct s3_sign_input *s, const char *secret_key)
+{
+	return *c->day && !strncmp(c->day, s->time, 8) && !strcmp(c->region, s->region) &&
+	       !strcmp(c->service, s->service) && !strcmp(c->secret_key, secret_key);
+}
+
+static void find_key(const struct s3_sign_input *s, const char *secret_key, struct s3_sign_cache *c,
+	uint8_t key[HASH_BYTES])
+{
+	if (!c) {
+		derive_key(s, secret_key, key);
+		return;
+	}
+	pthread_mutex_lock(&c->lock);
+	if (!is_kept_locked(c, s, secret_key)) {
+		forget_key(c);
+		snprintf(c->day, sizeof c->day, "%.8s", s->time);
+		c->region = xstrdup(s->region);
+		c->service = xstrdup(s->service);
+		c->secret_key = xstrdup(secret_key);
+		derive_key(s, secret_key, c->key);
+	}
+	memcpy(key, c->key, HASH_BYTES);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void s3_sign(const struct s3_sign_input *s, const struct s3_sign_keys *keys, struct s3_sign_cache *cache,
+	struct buf *authorization)
 {
 	auto_buf struct buf canonical = { 0 }, signed_headers = { 0 }, text = { 0 };
 	char hash[S3_HASH_CHARS], signature[S3_HASH_CHARS];
@@ -148,7 +210,7 @@ void s3_sign(const struct s3_sign_input *s, const struct s3_sign_keys *keys, str
 	s3_sha256_hex(canonical.data, canonical.len, hash);
 	buf_printf(&text, "AWS4-HMAC-SHA256\n%s\n%.8s/%s/%s/aws4_request\n%s", s->time, s->time, s->region,
 		s->service, hash);
-	derive_key(s, keys->secret_key, key);
+	find_key(s, keys->secret_key, cache, key);
 	hmac(key, sizeof key, buf_str(&text), text.len, mac);
 	s3_hex(mac, sizeof mac, signature);
 	buf_printf(authorization,

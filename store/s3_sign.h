@@ -38,8 +38,14 @@ void s3_time(int64_t unix_ms, char out[S3_TIME_CHARS]);
 void s3_sha256_hex(const void *p, size_t n, char out[S3_HASH_CHARS]);
 void s3_hex(const uint8_t *p, size_t n, char *out); /* 2n characters and a NUL */
 
-/* Appends the value of the header Authorization. */
-void s3_sign(const struct s3_sign_input *s, const struct s3_sign_keys *keys, struct buf *authorization);
+/* Keeps the last key that was derived: it is the same for all requests of a day. For any number of threads. */
+struct s3_sign_cache;
+struct s3_sign_cache *s3_sign_cache_new(void);
+void s3_sign_cache_free(struct s3_sign_cache *c); /* wipes it, too; NULL is fine */
+
+/* Appends the value of the header Authorization. `cache` may be NULL. */
+void s3_sign(const struct s3_sign_input *s, const struct s3_sign_keys *keys, struct s3_sign_cache *cache,
+	struct buf *authorization);
 
 /* The request in its canonical form, the first half of it: for tests. */
 void s3_sign_canonical(const struct s3_sign_input *s, struct buf *canonical, struct buf *signed_headers);

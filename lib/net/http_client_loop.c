@@ -40,15 +40,16 @@ void exchange_tell(struct exchange *x)
 {
 	struct http_client *c = x->client;
 	pthread_mutex_lock(&c->lock);
-	bool is_first = !c->told;
 	if (!x->is_told) {
 		x->is_told = true;
 		x->next_told = NULL;
 		*(c->told ? &c->last_told->next_told : &c->told) = x;
 		c->last_told = x;
 	}
+	bool is_asleep = c->is_asleep;
+	c->is_asleep = false; /* one wakes it for all that tell it something until it has heard them */
 	pthread_mutex_unlock(&c->lock);
-	if (is_first)
+	if (is_asleep)
 		http_client_wake(c);
 }
 
@@ -300,6 +301,23 @@ static int patience(const struct http_client *c, int64_t now_us, int64_t tick_us
 	return until_us <= now_us ? 0 : (int)((until_us - now_us + 999) / 1000);
 }
 
+/* False where there is something to hear first. From here on who tells the thread something must wake it. */
+static bool falls_asleep(struct http_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->is_asleep = !c->told && !c->is_closing;
+	bool is_asleep = c->is_asleep;
+	pthread_mutex_unlock(&c->lock);
+	return is_asleep;
+}
+
+static void wakes_up(struct http_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->is_asleep = false;
+	pthread_mutex_unlock(&c->lock);
+}
+
 void *http_client_run(void *arg)
 {
 	struct http_client *c = arg;
@@ -329,7 +347,9 @@ void *http_client_run(void *arg)
 			curl_multi_cleanup(c->multi);
 			open_multi(c);
 		}
-		int n = epoll_wait(c->epoll_fd, events, EVENTS, patience(c, now_us, tick_us));
+		int wait_ms = falls_asleep(c) ? patience(c, now_us, tick_us) : 0;
+		int n = epoll_wait(c->epoll_fd, events, EVENTS, wait_ms);
+		wakes_up(c);
 		for (int i = 0; i < n; i++) {
 			uint32_t got = events[i].events;
 			uint64_t wakes;

@@ -88,6 +88,7 @@ struct http_client {
 	struct exchange *pooled;
 	unsigned n_pooled;
 	bool is_closing;
+	bool is_asleep; /* the client's thread waits for its sockets, or is about to */
 };
 
 static inline bool is_given(const char *s)

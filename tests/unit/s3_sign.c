@@ -21,7 +21,7 @@ static void check(const struct s3_sign_input *s, const struct s3_sign_keys *keys
 	auto_free char *want = xasprintf(
 		"AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=%s, Signature=%s",
 		keys->access_key, s->time, s->region, s->service, headers, signature);
-	s3_sign(s, keys, &got);
+	s3_sign(s, keys, NULL, &got);
 	CHECK_STR(buf_str(&got), want);
 }
 
@@ -173,6 +173,32 @@ TEST(times_are_in_utc_with_leap_years)
 	CHECK_STR(time, "20160229T235959Z");
 	s3_time(253402300800000, time);
 	CHECK_STR(time, "19700101T000000Z");
+}
+
+TEST(a_kept_key_is_for_its_day_region_service_and_secret_alone)
+{
+	static const char *const times[] = { "20130524T000000Z", "20130524T235959Z", "20130525T000000Z" },
+				 *const regions[] = { "us-east-1", "us-east-2" },
+				 *const services[] = { "s3", "s4" }, *const secrets[] = { "one", "two" };
+	static const struct http_header host[] = { { "host", S3_HOST } };
+	struct s3_sign_cache *cache = s3_sign_cache_new();
+	unsigned signatures = 0;
+	/* Each of them twice, and each changes alone. */
+	for (unsigned i = 0; i < 2 * 3 * 2 * 2 * 2; i++) {
+		unsigned n = i / 2;
+		struct s3_sign_input s = s3_input("GET", "/", "", host, 1);
+		s.time = times[n % 3];
+		s.region = regions[n / 3 % 2];
+		s.service = services[n / 6 % 2];
+		struct s3_sign_keys keys = { "access", secrets[n / 12 % 2] };
+		auto_buf struct buf kept = { 0 }, derived = { 0 };
+		s3_sign(&s, &keys, cache, &kept);
+		s3_sign(&s, &keys, NULL, &derived);
+		CHECK_STR(buf_str(&kept), buf_str(&derived));
+		signatures++;
+	}
+	CHECK_INT(signatures, 48);
+	s3_sign_cache_free(cache);
 }
 
 TEST_MAIN()
