@@ -3,7 +3,7 @@
  * A view over a directory: each of its subdirectories whose name is a ULID stands for a merged block with
  * those very files. Takes the place of dedup/view.c and dedup/merged_block.c where the filesystem is what is
  * tested. A block that has a file "broken" gives zeros for its chunks, as a block does whose bytes can't be
- * had. One that has a file "poison" makes a read of its chunks crash the process, where that file says "crash", and else takes as
+ * had. One that has a file "poison" makes a read of its chunks or of an attribute crash the process, where that file says "crash", and else takes as
  * long as the file is there.
  */
 #include "tests/support/fake_view.h"
@@ -80,8 +80,24 @@ int64_t merged_block_mtime_ms(const struct merged_block *b)
 	return ulid_time_ms(&b->ulid);
 }
 
+static void take_poison(const struct merged_block *b)
+{
+	auto_free char *path = b->dir ? xasprintf("%s/poison", b->dir) : NULL;
+	char word[6] = { 0 };
+	FILE *f = path ? fopen(path, "re") : NULL;
+	if (!f)
+		return;
+	bool crashes = fread(word, 1, sizeof word - 1, f) && !strcmp(word, "crash");
+	fclose(f);
+	if (crashes)
+		abort();
+	while (file_exists(path))
+		usleep(10000);
+}
+
 int merged_block_xattr(struct merged_block *b, const char *name, struct buf *out)
 {
+	take_poison(b);
 	char ulid[ULID_CHARS + 1];
 	ulid_format(&b->ulid, ulid);
 	buf_printf(out, "%s of %s", name, ulid);
@@ -143,21 +159,6 @@ static bool is_broken(const struct merged_block *b)
 		return false;
 	auto_free char *path = xasprintf("%s/broken", b->dir);
 	return file_exists(path);
-}
-
-static void take_poison(const struct merged_block *b)
-{
-	auto_free char *path = b->dir ? xasprintf("%s/poison", b->dir) : NULL;
-	char word[6] = { 0 };
-	FILE *f = path ? fopen(path, "re") : NULL;
-	if (!f)
-		return;
-	bool crashes = fread(word, 1, sizeof word - 1, f) && !strcmp(word, "crash");
-	fclose(f);
-	if (crashes)
-		abort();
-	while (file_exists(path))
-		usleep(10000);
 }
 
 void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t n, struct buf *out,

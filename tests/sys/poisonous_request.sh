@@ -3,6 +3,7 @@
 # A read that crashes or hangs each worker that serves it is given up after three, and others see no error; kills from outside don't count.
 . "$(dirname "$0")/lib.sh"
 need_fuse
+need python3
 . "$ROOT/tests/sys/fs_mount.bash"
 ulimit -c 0
 
@@ -69,6 +70,14 @@ for replay in auto slots; do
 	check_has "$line" "deaths=3" "the log"
 	wait_until 20 "the zeros go" healed
 
+	say "what is no read of a file"
+	echo crash >"$BLOCKS/$bad/poison"
+	check_has "$(errno_of timeout $((60 * PATIENCE)) python3 -c 'import os, sys; os.getxattr(*sys.argv[1:])' "$MNT/$bad" user.thanosfs.sources)" \
+		"[Errno 5]" "the answer"
+	rm "$BLOCKS/$bad/poison"
+	check_equal "$(deaths)" 6 "the number of workers that died"
+	check_has "$(grep 'request is given up' "$WORK/fsmount.log" | tail -n 1)" "operation=getxattr" "the log"
+
 	say "a read that hangs"
 	echo 3 >/proc/sys/vm/drop_caches 2>/dev/null || skip "the page cache can't be dropped by this user"
 	others_start
@@ -76,7 +85,7 @@ for replay in auto slots; do
 	poisoned_read hangs
 	rm "$BLOCKS/$bad/poison"
 	others_end
-	check_equal "$(given_up_metric)" 2 "the metric"
+	check_equal "$(given_up_metric)" 3 "the metric"
 	check_equal "$(restarts_for hang)" 3 "the number of workers that hung"
 	wait_until 20 "the zeros go" healed
 	unmount "$MOUNT_PID" "$MNT"
