@@ -206,12 +206,12 @@ bool s3_answer_is_page(const struct http_call *call)
 {
 	char type[16], any[4];
 	const char *text = http_call_header(call, "content-type", type, sizeof type);
-	bool is_put = !strcmp(call->method, "PUT");
-	bool is_get = !strcmp(call->method, "GET") || !strcmp(call->method, "HEAD");
 	if (!text || strncasecmp(text, "text/html", 9) != 0 || (call->status != 200 && call->status != 206) ||
 		http_call_header(call, "etag", any, sizeof any))
 		return false;
-	return is_get || (is_put && !http_call_header(call, "x-amz-request-id", any, sizeof any));
+	if (!strcmp(call->method, "PUT"))
+		return !http_call_header(call, "x-amz-request-id", any, sizeof any);
+	return !strcmp(call->method, "GET") || !strcmp(call->method, "HEAD");
 }
 
 int s3_answer_judge(struct s3_answer *a, struct err *e)
