@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define MAGIC      0x32306e65706f6675ull /* changes with the layout */
+#define MAGIC      0x33306e65706f6675ull /* changes with the layout */
 #define SLOTS      (1u << 17)
 #define MASK       (SLOTS - 1)
 #define USED_LIMIT (SLOTS / 4 * 3) /* slots with an id; beyond it those left behind are cleared away */
@@ -41,7 +41,7 @@ struct change {
 	uint32_t place;
 	struct slot slot;
 	uint64_t used, open;
-	int32_t last_backing;
+	int32_t last_backing, ending;
 	uint64_t unique; /* of the operation that gets the flag; 0: none */
 	uint32_t flag;
 };
@@ -51,6 +51,7 @@ struct table {
 	pthread_mutex_t lock;
 	_Atomic uint32_t active; /* which half is the table */
 	int32_t last_backing;
+	int32_t ending; /* the number whose use is being ended; 0: none */
 	struct change change;
 	struct half halves[2];
 };
@@ -80,6 +81,7 @@ static void carry_out(struct open_count *c, struct journal_op *op)
 	h->used = ch->used;
 	h->open = ch->open;
 	c->table->last_backing = ch->last_backing;
+	c->table->ending = ch->ending;
 	if (op)
 		atomic_fetch_or_explicit(&op->flags, ch->flag, memory_order_release);
 	else if (ch->unique && c->journal)
@@ -108,6 +110,7 @@ static void change_locked(struct open_count *c, const struct change *want, struc
 	ch->used = want->used;
 	ch->open = want->open;
 	ch->last_backing = want->last_backing ? want->last_backing : c->table->last_backing;
+	ch->ending = want->ending ? want->ending : c->table->ending;
 	ch->unique = op ? op->unique : 0;
 	ch->flag = want->flag;
 	atomic_store_explicit(&ch->is_set, 1, memory_order_release);
@@ -289,7 +292,7 @@ int32_t open_count_backing(struct open_count *c, uint64_t id, unsigned *count)
 	return backing;
 }
 
-void open_count_set_backing(struct open_count *c, uint64_t id, int32_t backing)
+bool open_count_set_backing(struct open_count *c, uint64_t id, int32_t backing)
 {
 	lock(c);
 	const struct half *h = half_of(c->table);
@@ -298,9 +301,42 @@ void open_count_set_backing(struct open_count *c, uint64_t id, int32_t backing)
 	};
 	ch.slot = h->slots[ch.place];
 	ch.slot.backing = backing;
-	if (ch.slot.id == id && !is_left_behind(&h->slots[ch.place]))
+	bool is_open = ch.slot.id == id && ch.slot.count;
+	if (is_open)
 		change_locked(c, &ch, NULL);
 	unlock(c);
+	return is_open;
+}
+
+int32_t open_count_begin_end(struct open_count *c, uint64_t id)
+{
+	lock(c);
+	const struct half *h = half_of(c->table);
+	struct change ch = { .place = place_of(h, id), .used = h->used, .open = h->open };
+	ch.slot = h->slots[ch.place];
+	bool may_end = ch.slot.id == id && !ch.slot.count && ch.slot.backing > 0;
+	if (may_end) {
+		ch.ending = ch.slot.backing;
+		ch.slot.backing = 0;
+		change_locked(c, &ch, NULL);
+	}
+	unlock(c);
+	return ch.ending;
+}
+
+void open_count_ended(struct open_count *c)
+{
+	lock(c);
+	c->table->ending = 0;
+	unlock(c);
+}
+
+int32_t open_count_ending(struct open_count *c)
+{
+	lock(c);
+	int32_t ending = c->table->ending;
+	unlock(c);
+	return ending;
 }
 
 int32_t open_count_last_backing(struct open_count *c)

@@ -47,14 +47,23 @@ bool open_count_is_kept(struct open_count *c, uint64_t id);
 
 /*
  * What was decided of a node when it was first opened: a number above 0 (passthrough.h), or OPEN_COUNT_PLAIN; 0: nothing yet. That
- * there is none is forgotten with the last close, a number is not: who ends its use then sets it to 0. Of a node that is neither
- * open nor has a number, nothing is set.
+ * there is none is forgotten with the last close, a number is not, until its use is ended. It is set of nodes that are open only;
+ * false: this one is not.
  */
 #define OPEN_COUNT_PLAIN (-1)
 int32_t open_count_backing(struct open_count *c, uint64_t id, unsigned *count);
-void open_count_set_backing(struct open_count *c, uint64_t id, int32_t backing);
-int32_t open_count_last_backing(
-	struct open_count *c); /* the number that was set last, of any node; 0: none yet */
+bool open_count_set_backing(struct open_count *c, uint64_t id, int32_t backing);
+
+/* The number that was set last, of any node; 0: none yet. */
+int32_t open_count_last_backing(struct open_count *c);
+
+/*
+ * Takes the number from a node that isn't open and returns it, or 0. Nobody gets it any more, and it is the one that is being ended,
+ * of which there is one at a time, until open_count_ended. open_count_ending: the one that a process was killed over; 0: none.
+ */
+int32_t open_count_begin_end(struct open_count *c, uint64_t id);
+void open_count_ended(struct open_count *c);
+int32_t open_count_ending(struct open_count *c);
 
 size_t open_count_nodes(struct open_count *c); /* nodes that are open */
 

@@ -2,7 +2,8 @@
 /*
  * The kernel opens the file behind a number anew for each open on the mount, with that open's flags and this process' rights. It is
  * asked for one number at a time, and counts them up; so of those that it gave, the only one that can be in no table is the one after
- * the last that is, got by a process that was killed before it wrote that down.
+ * the last that is, got by a process that was killed before it wrote that down. A number is taken out of the table before it is
+ * ended: an open that is answered with one that has ended fails with EIO.
  */
 #include "fs/passthrough.h"
 
@@ -71,7 +72,11 @@ struct passthrough *passthrough_new(int fuse_fd, struct open_count *opens, bool 
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	atomic_init(&p->is_on, is_wanted && syscall(SYS_capget, &head, p->capabilities) == 0);
 	pthread_mutex_init(&p->lock, NULL);
-	int32_t last = open_count_last_backing(opens);
+	int32_t last = open_count_last_backing(opens), ending = open_count_ending(opens);
+	if (ending) {
+		end_number(fuse_fd, ending);
+		open_count_ended(opens);
+	}
 	if (last < INT32_MAX)
 		end_number(fuse_fd, last + 1);
 	return p;
@@ -109,7 +114,11 @@ static int32_t decide_locked(struct passthrough *p, uint64_t id, int fd)
 	if (fd >= 0 && backing < 0)
 		on_refusal(p, backing);
 	backing = backing > 0 ? backing : OPEN_COUNT_PLAIN;
-	open_count_set_backing(p->opens, id, backing);
+	if (!open_count_set_backing(p->opens, id, backing) && backing > 0) {
+		/* A copy of a request that was answered long since: the file is closed again. */
+		end_number(p->fuse_fd, backing);
+		backing = OPEN_COUNT_PLAIN;
+	}
 	return backing;
 }
 
@@ -142,15 +151,14 @@ int32_t passthrough_open(struct fs *fs, uint64_t id, struct fuse_file_info *fi)
 
 void passthrough_closed(struct passthrough *p, uint64_t id)
 {
-	unsigned count;
 	if (!p)
 		return;
 	pthread_mutex_lock(&p->lock);
-	int32_t backing = open_count_backing(p->opens, id, &count);
-	/* It may be open again by now, and goes on as it was then. */
-	if (backing > 0 && !count) {
-		end_number(p->fuse_fd, backing);
-		open_count_set_backing(p->opens, id, 0);
+	/* None, if it is open again by now: then it goes on as it was. */
+	int32_t number = open_count_begin_end(p->opens, id);
+	if (number) {
+		end_number(p->fuse_fd, number);
+		open_count_ended(p->opens);
 	}
 	pthread_mutex_unlock(&p->lock);
 }

@@ -288,12 +288,13 @@ TEST(a_number_outlives_the_last_close_until_it_is_ended)
 	struct open_count *c = open_count_new(NULL);
 	unsigned left, count;
 	bool is_kept;
-	open_count_set_backing(c, 5, 3);
+	CHECK(!open_count_set_backing(c, 5, 3));
 	CHECK_INT(open_count_backing(c, 5, &count), 0);
 	open_count_add(c, 5, NULL, 0);
 	CHECK_INT(open_count_backing(c, 5, &count), 0);
-	open_count_set_backing(c, 5, 3);
+	CHECK(open_count_set_backing(c, 5, 3));
 	open_count_set_kept(c, 5);
+	CHECK_INT(open_count_begin_end(c, 5), 0);
 	CHECK_INT(open_count_last_backing(c), 3);
 	CHECK(open_count_drop(c, 5, NULL, 0, &left, &is_kept) && !left);
 	CHECK_INT(open_count_nodes(c), 0);
@@ -304,10 +305,18 @@ TEST(a_number_outlives_the_last_close_until_it_is_ended)
 	CHECK_INT(open_count_backing(c, 5, &count), 3);
 	CHECK_INT(count, 1);
 	CHECK(!open_count_is_kept(c, 5));
+	CHECK_INT(open_count_begin_end(c, 5), 0);
 	CHECK(open_count_drop(c, 5, NULL, 0, &left, &is_kept) && !left);
-	open_count_set_backing(c, 5, 0);
+	CHECK_INT(open_count_begin_end(c, 5), 3);
 	CHECK_INT(open_count_backing(c, 5, &count), 0);
 	CHECK_INT(open_count_last_backing(c), 3);
+	CHECK_INT(open_count_ending(c), 3);
+	CHECK_INT(open_count_begin_end(c, 5), 0);
+	CHECK_INT(open_count_add(c, 5, NULL, 0), 1);
+	CHECK_INT(open_count_backing(c, 5, &count), 0);
+	CHECK_INT(open_count_ending(c), 3);
+	open_count_ended(c);
+	CHECK_INT(open_count_ending(c), 0);
 	open_count_free(c);
 }
 
@@ -376,6 +385,48 @@ TEST(killed_after_any_store_a_number_is_both_the_nodes_and_the_last_or_neither)
 		munmap(next.region, all_bytes());
 	}
 	CHECK(set > 0 && set < n);
+}
+
+static struct process one_closed_with_a_number(void)
+{
+	struct process p = three_open();
+	unsigned left;
+	bool is_kept;
+	open_count_set_backing(p.c, 7, 42);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(open_count_drop(p.c, 7, NULL, 0, &left, &is_kept));
+	CHECK_INT(left, 0);
+	return p;
+}
+
+static void begin_end(void *arg)
+{
+	CHECK_INT(open_count_begin_end(((struct process *)arg)->c, 7), 42);
+}
+
+/* Else an open would be answered with a number that has ended, which fails it. */
+TEST(killed_after_any_store_a_number_is_either_the_nodes_or_being_ended)
+{
+	unsigned long at[512];
+	unsigned count, ending = 0;
+	struct process p = one_closed_with_a_number();
+	size_t n = killed_changes(begin_end, &p, p.region, all_bytes(), at, 512);
+	CHECK(n > 8);
+	detach(&p);
+	for (size_t i = 0; i < n; i++) {
+		p = one_closed_with_a_number();
+		killed_at(KILLED_INSTRUCTION, at[i], begin_end, &p);
+		struct process next = attach(p.region);
+		detach(&p);
+		int32_t backing = open_count_backing(next.c, 7, &count);
+		CHECK(backing == 0 || backing == 42);
+		CHECK_INT(open_count_ending(next.c), backing ? 0 : 42);
+		CHECK_INT(count, 0);
+		ending += !backing;
+		detach(&next);
+		munmap(next.region, all_bytes());
+	}
+	CHECK(ending > 0 && ending < n);
 }
 
 TEST_MAIN()

@@ -183,4 +183,33 @@ TEST(a_number_that_a_killed_process_did_not_write_down_is_ended_by_the_next)
 	CHECK_INT(end_number(number), -ENOENT);
 }
 
+TEST(a_number_that_a_killed_process_was_ending_is_given_to_nobody_and_ended_by_the_next)
+{
+	begin();
+	uint64_t f = make_file("f");
+	int32_t number = open_node(f, O_RDONLY);
+	unsigned left;
+	bool is_kept;
+	CHECK(open_count_drop(fs.opens, f, NULL, 0, &left, &is_kept) && !left);
+	CHECK_INT(open_count_begin_end(fs.opens, f), number);
+	take_up(true);
+	CHECK_INT(end_number(number), -ENOENT);
+	CHECK_INT(open_count_ending(fs.opens), 0);
+	CHECK(open_node(f, O_RDONLY) > number);
+	passthrough_closed(fs.passthrough, f); /* given again, after it was open anew */
+	CHECK(open_node(f, O_RDONLY) > number);
+}
+
+TEST(an_open_that_is_answered_anew_after_its_close_leaves_no_number)
+{
+	begin();
+	uint64_t f = make_file("f");
+	struct fuse_file_info fi = { .flags = O_RDONLY };
+	int32_t number = open_node(f, O_RDONLY);
+	close_node(f);
+	CHECK_INT(passthrough_open(&fs, f, &fi), 0);
+	CHECK_INT(end_number(number + 1), -ENOENT);
+	CHECK_INT(get_number(), number + 2);
+}
+
 TEST_MAIN()
