@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operators: what a plan is made of. An operator knows the label sets of its rows before any sample is read, and computes a row, the
+ * values of one series at all steps of the query, whenever it is asked for one, from any thread:
+ *
+ *	open	selects series, matches, groups: labels and n_rows are there afterwards. One thread, children first
+ *	row	row i. Several threads at a time, each with a worker of its own
+ *
+ * So a chain of them over 20,000 series needs memory for one row a thread, an aggregation for groups x steps, and work is shared out
+ * by rows. An operator that needs all rows of a child to compute one of its own (aggregations, topk) does that once, at the first
+ * row that is asked for, in parallel (exec_rows).
+ */
+#ifndef PROMQL_OP_H
+#define PROMQL_OP_H
+
+#include "lib/base/arena.h"
+#include "lib/promql/annotations.h"
+#include "lib/promql/ast.h"
+#include "lib/tsdb/series_source.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* The times at which a (sub)query is evaluated: start, start + step, ... n of them, n >= 1. ms */
+struct steps {
+	int64_t start, step;
+	uint32_t n;
+};
+
+static inline int64_t steps_at(const struct steps *s, uint32_t i)
+{
+	return s->start + s->step * (int64_t)i;
+}
+
+enum cell { CELL_NONE = 0, CELL_FLOAT = 1, CELL_HISTOGRAM = 2 };
+
+/* One series at all steps. The caller of row() provides v and kind, for steps.n cells, kind zeroed. */
+struct row {
+	double *v;
+	uint8_t *kind; /* enum cell */
+	const struct float_histogram *
+		*h; /* NULL until a step has one (row_histograms); owned, one free() each */
+	uint32_t n;
+};
+
+/* What one thread works with. */
+struct worker {
+	struct exec *exec;
+	unsigned number;        /* 0 .. exec->threads - 1 */
+	struct arena *scratch;  /* marked before and released after each row */
+	struct samples samples; /* of the series that is being read */
+};
+
+/* One run of a query. */
+struct exec {
+	struct series_source *source; /* borrowed */
+	struct budget *budget;        /* borrowed; may be NULL */
+	struct arena *arena;          /* lives as long as the run; not for workers */
+	struct annotations *annotations;
+	unsigned threads;
+	int64_t lookback_ms;
+	uint64_t max_samples; /* at a time; 0: no limit */
+	_Atomic uint64_t samples_now, samples_peak, samples_total;
+	int64_t until_us; /* by the monotonic clock; 0: no limit */
+	atomic_bool is_cancelled;
+	atomic_int failed; /* 0, or -errno: the first failure, whose words are in error */
+	struct err error;
+	bool delayed_name_removal;
+};
+
+struct op {
+	const struct op_ops *ops;
+	const struct expr *expr; /* for messages */
+	struct steps steps;      /* at which its rows are computed */
+	const struct label_set
+		*labels; /* after open: n_rows of them, not necessarily sorted or without duplicates */
+	size_t n_rows;
+	bool is_scalar; /* one row without labels, a float at every step */
+};
+
+struct op_ops {
+	const char *name; /* in --explain */
+	int (*open)(struct op *op, struct exec *x);
+	/* 0, or -errno with exec_fail called. Row i as it is at each step; cells that have no sample stay CELL_NONE. */
+	int (*row)(struct op *op, struct worker *w, size_t i, struct row *out);
+	/* Appends what it does, on one line, for people; may be NULL. */
+	void (*explain)(const struct op *op, struct buf *out);
+	size_t (*children)(const struct op *op, struct op **out, size_t room);
+	void (*free)(struct op *op); /* its children too */
+};
+
+int op_open(struct op *op, struct exec *x);
+int op_row(struct op *op, struct worker *w, size_t i, struct row *out);
+void op_free(struct op *op); /* NULL is fine */
+
+/* A row whose cells lie in the worker's scratch, empty. row_fini frees its histograms. */
+struct row row_new(struct worker *w, uint32_t n);
+void row_fini(struct row *r);
+void row_histograms(struct worker *w, struct row *r); /* makes r->h */
+
+static inline void row_set(struct row *r, uint32_t i, double v)
+{
+	r->v[i] = v;
+	r->kind[i] = CELL_FLOAT;
+}
+
+/* Takes h. */
+static inline void row_set_histogram(
+	struct worker *w, struct row *r, uint32_t i, const struct float_histogram *h)
+{
+	if (!r->h)
+		row_histograms(w, r);
+	r->h[i] = h;
+	r->kind[i] = CELL_HISTOGRAM;
+}
+
+/*
+ * Calls fn for i = 0 .. n - 1, shared out over the run's threads, each with a worker of its own whose scratch is released after each call.
+ * Ends early at the first failure, which it returns, or when the run is over (cancelled, too late, too much memory).
+ */
+int exec_rows(struct exec *x, size_t n, int (*fn)(void *arg, struct worker *w, size_t i), void *arg);
+
+/* Remembers the first failure of a run; returns r. The words are the whole message of the answer. */
+int exec_fail(struct exec *x, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Whether the run must end, -errno with exec_fail called: asked for once a row. -ECANCELED, -ETIME, -ENOMEM (memory), -EDQUOT (samples). */
+int exec_check(struct exec *x);
+
+/* Samples that are held, for max_samples and stats; negative when they are let go. */
+void exec_count_samples(struct exec *x, int64_t n);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/tsdb/series_source.h"
+
+void samples_clear(struct samples *s)
+{
+	for (size_t i = 0; s->h && i < s->n; i++)
+		free((void *)(uintptr_t)s->h[i]);
+	s->n = 0;
+	free(s->h);
+	s->h = NULL;
+}
+
+void samples_fini(struct samples *s)
+{
+	samples_clear(s);
+	free(s->t);
+	free(s->v);
+	*s = (struct samples){ 0 };
+}
+
+void samples_reserve(struct samples *s, size_t n)
+{
+	if (n <= s->cap)
+		return;
+	s->cap = MAX_OF(n, s->cap * 2);
+	s->t = xreallocarray(s->t, s->cap, sizeof *s->t);
+	s->v = xreallocarray(s->v, s->cap, sizeof *s->v);
+	if (s->h)
+		s->h = xreallocarray(s->h, s->cap, sizeof *s->h);
+}
