@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of the filesystem share: the mounted filesystem itself, and the table of operations that
- * each kind of node (node_id.h) implements. ops.c turns requests into calls of that table and their results
- * into replies.
+ * each kind of node (node_id.h) implements. ops*.c turn requests into calls of that table and their
+ * results into replies.
  */
 #ifndef FS_FS_H
 #define FS_FS_H
@@ -80,7 +80,7 @@ typedef int fs_emit_fn(void *arg, const char *name, const struct fuse_entry_para
 
 /*
  * Each returns 0 (or a count), or -errno. A NULL operation that would change something is EROFS, any other
- * one ENOSYS or what ops.c says. Called from any thread, several at once; nothing here may wait for a reply
+ * one ENOSYS or what ops*.c say. Called from any thread, several at once; nothing here may wait for a reply
  * of this filesystem.
  */
 struct fs_node_ops {
@@ -100,8 +100,7 @@ struct fs_node_ops {
 		unsigned flags);
 	/* `dir` is of this kind, `id` of any. */
 	int (*link)(struct fs *fs, uint64_t id, uint64_t dir, const char *name, struct fuse_entry_param *out);
-	/* Sets how the kernel caches it (keep_cache, direct_io). Whether it counts as open is ops.c's part.
-	 */
+	/* Sets how the kernel caches it (keep_cache, direct_io). Whether it counts as open is ops_open.c's part. */
 	int (*open)(struct fs *fs, uint64_t id, struct fuse_file_info *fi);
 	/*
 	 * A descriptor, the caller's, of a local file with all of the node's bytes, which nobody but the mount changes as long

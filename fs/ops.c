@@ -4,15 +4,9 @@
  * the result into a reply; nothing is decided here but what a missing operation means. A file handle is the
  * node id.
  */
-#include "fs/fs.h"
-
 #include "fs/cookie.h"
-#include "fs/fd_keeper.h"
 #include "fs/invalidate.h"
-#include "fs/journal.h"
-#include "fs/loop.h"
-#include "fs/open_count.h"
-#include "fs/passthrough.h"
+#include "fs/ops_private.h"
 #include "fs/upper.h"
 #include "lib/base/metrics.h"
 
@@ -41,96 +35,20 @@ const struct fs_node_ops *fs_ops_of(uint64_t id)
 	return id == NODE_ROOT ? &tree_root_ops : id == NODE_RAW ? &tree_bucket_ops : &tree_control_ops;
 }
 
-static struct fs *fs_of(fuse_req_t req)
-{
-	return fuse_req_userdata(req);
-}
-
-static struct fs_caller caller_of(fuse_req_t req)
-{
-	const struct fuse_ctx *c = fuse_req_ctx(req);
-	return (struct fs_caller){ c->uid, c->gid };
-}
-
-static void forget_one(struct fs *fs, uint64_t id, uint64_t n)
+void forget_node(struct fs *fs, uint64_t id, uint64_t n)
 {
 	const struct fs_node_ops *ops = fs_ops_of(id);
 	if (ops->forget)
 		ops->forget(fs, id, n);
 }
 
-static void reply_entry(fuse_req_t req, int r, const struct fuse_entry_param *entry)
+void reply_entry(fuse_req_t req, int r, const struct fuse_entry_param *entry)
 {
 	struct fs *fs = fs_of(req);
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else if (fuse_reply_entry(req, entry) < 0)
-		forget_one(fs, entry->ino, 1); /* nobody waits for it any more */
-}
-
-/*
- * A request that changes something, or that counts. What it did is in the journal before it is answered, so that it is
- * done once even if this process is killed on the way and the next one is given the request again.
- */
-struct change {
-	struct journal_op *op; /* NULL: not recorded */
-	bool is_done;          /* by a process before this one; op->result is to be answered */
-};
-
-/* False: the request is over already, and so is this function's caller. */
-static bool change_begin(fuse_req_t req, struct change *c)
-{
-	enum journal_verdict v = journal_begin(fs_of(req)->journal, loop_request_unique(), &c->op);
-	c->is_done = v == JOURNAL_ANSWER;
-	if (v == JOURNAL_SILENCE)
-		fuse_reply_none(req);
-	return v != JOURNAL_SILENCE;
-}
-
-/* Before the answer; returns r. */
-static int64_t change_done(const struct change *c, int64_t r)
-{
-	if (!c->is_done)
-		journal_done(c->op, r);
-	return r;
-}
-
-static void answer_err(fuse_req_t req, const struct change *c, int64_t r)
-{
-	fuse_reply_err(req, (int)-change_done(c, r));
-	journal_end(c->op);
-}
-
-static void answer_count(fuse_req_t req, const struct change *c, int64_t r)
-{
-	if (change_done(c, r) < 0)
-		fuse_reply_err(req, (int)-r);
-	else
-		fuse_reply_write(req, (size_t)r);
-	journal_end(c->op);
-}
-
-static void answer_entry(
-	fuse_req_t req, const struct change *c, int64_t r, const struct fuse_entry_param *entry)
-{
-	reply_entry(req, (int)change_done(c, r), entry);
-	journal_end(c->op);
-}
-
-/* The entry that an operation which is done has made. */
-static int entry_made(
-	fuse_req_t req, const struct change *c, uint64_t dir, const char *name, struct fuse_entry_param *out)
-{
-	const struct fs_node_ops *ops = fs_ops_of(dir);
-	if (c->op->result < 0)
-		return (int)c->op->result;
-	return ops->lookup ? ops->lookup(fs_of(req), dir, name, out) : -ENOTDIR;
-}
-
-/* What was to go is not there, and it was this operation that saw it last: it has gone by that. */
-static int unless_gone_before(const struct change *c, int r)
-{
-	return r == -ENOENT && journal_found(c->op, JOURNAL_PRESENT) ? 0 : r;
+		forget_node(fs, entry->ino, 1); /* nobody waits for it any more */
 }
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
@@ -147,18 +65,18 @@ static void op_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 
 static void op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n)
 {
-	forget_one(fs_of(req), id, n);
+	forget_node(fs_of(req), id, n);
 	fuse_reply_none(req);
 }
 
 static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
 	for (size_t i = 0; i < count; i++)
-		forget_one(fs_of(req), forgets[i].ino, forgets[i].nlookup);
+		forget_node(fs_of(req), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
-static void reply_attr(fuse_req_t req, fuse_ino_t id)
+void reply_attr(fuse_req_t req, uint64_t id)
 {
 	struct stat st;
 	double timeout = 0;
@@ -175,23 +93,6 @@ static void op_getattr(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
 	reply_attr(req, id);
 }
 
-static void op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *to, int which, struct fuse_file_info *fi)
-{
-	(void)fi;
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	int64_t r = c.is_done      ? c.op->result
-		    : ops->setattr ? ops->setattr(fs_of(req), id, to, which)
-				   : -EROFS;
-	if (change_done(&c, r) < 0)
-		fuse_reply_err(req, (int)-r);
-	else
-		reply_attr(req, id);
-	journal_end(c.op);
-}
-
 static void op_readlink(fuse_req_t req, fuse_ino_t id)
 {
 	char target[PATH_MAX + 1];
@@ -203,191 +104,6 @@ static void op_readlink(fuse_req_t req, fuse_ino_t id)
 	}
 	target[r] = 0;
 	fuse_reply_readlink(req, target);
-}
-
-static void make(fuse_req_t req, fuse_ino_t dir, const char *name, const struct fs_new_node *new)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	struct fuse_entry_param entry = { 0 };
-	struct fs_caller caller = caller_of(req);
-	const struct fs_node_ops *ops = fs_ops_of(dir);
-	int r = c.is_done   ? entry_made(req, &c, dir, name, &entry)
-		: ops->make ? ops->make(fs_of(req), dir, name, new, &caller, &entry)
-			    : -EROFS;
-	answer_entry(req, &c, r, &entry);
-}
-
-static void op_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, dev_t rdev)
-{
-	make(req, dir, name, &(struct fs_new_node){ .mode = mode, .rdev = rdev });
-}
-
-static void op_mkdir(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode)
-{
-	make(req, dir, name, &(struct fs_new_node){ .mode = mode | S_IFDIR });
-}
-
-static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const char *name)
-{
-	make(req, dir, name, &(struct fs_new_node){ .mode = S_IFLNK | 0777, .target = target });
-}
-
-static void remove_name(fuse_req_t req, fuse_ino_t dir, const char *name, bool is_dir)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	const struct fs_node_ops *ops = fs_ops_of(dir);
-	answer_err(req, &c,
-		c.is_done     ? c.op->result
-		: ops->remove ? unless_gone_before(&c, ops->remove(fs_of(req), dir, name, is_dir))
-			      : -EROFS);
-}
-
-static void op_unlink(fuse_req_t req, fuse_ino_t dir, const char *name)
-{
-	remove_name(req, dir, name, false);
-}
-
-static void op_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name)
-{
-	remove_name(req, dir, name, true);
-}
-
-static void op_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_dir,
-	const char *new_name, unsigned flags)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	struct fs *fs = fs_of(req);
-	const struct fs_node_ops *ops = fs_ops_of(dir);
-	answer_err(req, &c,
-		c.is_done     ? c.op->result
-		: ops->rename ? unless_gone_before(&c, ops->rename(fs, dir, name, new_dir, new_name, flags))
-			      : -EROFS);
-}
-
-static void op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t dir, const char *name)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	struct fuse_entry_param entry = { 0 };
-	const struct fs_node_ops *ops = fs_ops_of(dir);
-	int r = c.is_done   ? entry_made(req, &c, dir, name, &entry)
-		: ops->link ? ops->link(fs_of(req), id, dir, name, &entry)
-			    : -EROFS;
-	answer_entry(req, &c, r, &entry);
-}
-
-/*
- * Counted before the kernel knows, so that its close can't come first. 0 or -ENFILE. An open that a process before this
- * one has counted is among those that this one took over.
- */
-static int count_open(struct fs *fs, uint64_t id, struct journal_op *op)
-{
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	bool is_counted = journal_has(op, JOURNAL_COUNTED);
-	int n = open_count_add(fs->opens, id, op, JOURNAL_COUNTED);
-	if (n == 1 && !is_counted && ops->opened)
-		ops->opened(fs, id);
-	return MIN_OF(n, 0);
-}
-
-static void count_close(struct fs *fs, uint64_t id, struct journal_op *op, enum journal_flag flag)
-{
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	unsigned left;
-	bool is_kept;
-	if (!open_count_drop(fs->opens, id, op, flag, &left, &is_kept) || left)
-		return;
-	passthrough_closed(fs->passthrough, id);
-	if (ops->closed)
-		ops->closed(fs, id);
-	if (is_kept)
-		fs->keeper->drop(fs->keeper, id);
-}
-
-/*
- * An answer that the kernel doesn't take is no reason to count back what was opened: it waits for the answers it has asked
- * for, until the mount ends. Only of a copy of the request it wants none.
- */
-static void op_create(
-	fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, struct fuse_file_info *fi)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	struct fs *fs = fs_of(req);
-	struct fuse_entry_param entry = { 0 };
-	struct fs_caller caller = caller_of(req);
-	const struct fs_node_ops *ops = fs_ops_of(dir);
-	int r = c.is_done     ? entry_made(req, &c, dir, name, &entry)
-		: ops->create ? ops->create(fs, dir, name, mode, fi->flags, &caller, &entry)
-			      : -EROFS;
-	if (r == 0 && !c.is_done)
-		r = count_open(fs, entry.ino, c.op);
-	fi->fh = entry.ino;
-	fi->keep_cache = 1;
-	int32_t backing = r == 0 ? passthrough_open(fs, entry.ino, fi) : 0;
-	if (change_done(&c, r) < 0)
-		fuse_reply_err(req, -r);
-	else if (passthrough_reply_create(req, &entry, fi, backing) < 0)
-		forget_one(fs, entry.ino, 1);
-	journal_end(c.op);
-}
-
-static void open_node(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi, bool is_dir)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	struct fs *fs = fs_of(req);
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	/* Counted before it is opened: a name that goes meanwhile leaves the descriptor behind. */
-	int r = c.is_done ? (int)c.op->result : count_open(fs, id, c.op);
-	bool is_counted = c.is_done ? journal_has(c.op, JOURNAL_COUNTED) : r == 0;
-	if (c.is_done && r == 0) {
-		fi->flags &= ~O_TRUNC; /* that is done too */
-		if (ops->open)
-			ops->open(fs, id, fi); /* for how it is cached; that it is open was decided before */
-	} else if (r == 0) {
-		r = ops->open ? ops->open(fs, id, fi) : -ENOSYS;
-	}
-	int32_t backing = r == 0 && !is_dir ? passthrough_open(fs, id, fi) : 0;
-	change_done(&c, r);
-	fi->fh = id;
-	if (r < 0 && is_counted)
-		count_close(fs, id, c.op, JOURNAL_RETURNED);
-	if (r < 0)
-		fuse_reply_err(req, -r);
-	else
-		passthrough_reply_open(req, fi, backing);
-	journal_end(c.op);
-}
-
-static void op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
-{
-	open_node(req, id, fi, false);
-}
-
-static void op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
-{
-	open_node(req, id, fi, true);
-}
-
-static void op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
-{
-	(void)fi;
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	if (!c.is_done)
-		count_close(fs_of(req), id, c.op, JOURNAL_COUNTED);
-	answer_err(req, &c, 0);
 }
 
 static void reply_range(fuse_req_t req, struct fs_range *range)
@@ -470,25 +186,6 @@ static void op_read(fuse_req_t req, fuse_ino_t id, size_t n, off_t at, struct fu
 	buf_fini(&range.buf);
 }
 
-/*
- * Writes come with their offset, appended or not, and the kernel has the file locked until they are answered: to do one again
- * is right as long as it was not answered.
- */
-static void op_write(
-	fuse_req_t req, fuse_ino_t id, const char *p, size_t n, off_t at, struct fuse_file_info *fi)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	struct fs_caller caller = caller_of(req);
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	answer_count(req, &c,
-		c.is_done    ? c.op->result
-		: at < 0     ? -EINVAL
-		: ops->write ? ops->write(fs_of(req), id, p, n, (uint64_t)at, fi->flags, &caller)
-			     : -EROFS);
-}
-
 static void op_fsync(fuse_req_t req, fuse_ino_t id, int data_only, struct fuse_file_info *fi)
 {
 	(void)fi;
@@ -567,85 +264,6 @@ static void op_statfs(fuse_req_t req, fuse_ino_t id)
 		fuse_reply_statfs(req, &v);
 }
 
-static void reply_xattr(fuse_req_t req, int r, const struct buf *value, size_t room)
-{
-	if (r < 0)
-		fuse_reply_err(req, -r);
-	else if (room == 0)
-		fuse_reply_xattr(req, value->len);
-	else if (value->len > room)
-		fuse_reply_err(req, ERANGE);
-	else
-		fuse_reply_buf(req, (const char *)value->data, value->len);
-}
-
-/*
- * Access control lists are not evaluated, so none are shown and none are taken; security labels are the kernel's. The answer
- * that there is no such thing makes ls stop asking, for the whole filesystem.
- */
-static bool is_unsupported(const char *name)
-{
-	return !strncmp(name, "system.posix_acl_", 17) || !strcmp(name, "security.selinux");
-}
-
-static void op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t room)
-{
-	auto_buf struct buf value = { 0 };
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	int r = -EOPNOTSUPP;
-	if (ops->getxattr && !is_unsupported(name))
-		r = ops->getxattr(fs_of(req), id, name, &value);
-	reply_xattr(req, r, &value, room);
-}
-
-static void op_listxattr(fuse_req_t req, fuse_ino_t id, size_t room)
-{
-	auto_buf struct buf names = { 0 };
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	reply_xattr(req, ops->listxattr ? ops->listxattr(fs_of(req), id, &names) : 0, &names, room);
-}
-
-static void op_setxattr(
-	fuse_req_t req, fuse_ino_t id, const char *name, const char *value, size_t n, int flags)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	answer_err(req, &c,
-		c.is_done              ? c.op->result
-		: is_unsupported(name) ? -EOPNOTSUPP
-		: ops->setxattr        ? ops->setxattr(fs_of(req), id, name, value, n, flags)
-				       : -EROFS);
-}
-
-static void op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
-{
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	answer_err(req, &c,
-		c.is_done          ? c.op->result
-		: ops->removexattr ? ops->removexattr(fs_of(req), id, name)
-				   : -EROFS);
-}
-
-static void op_fallocate(
-	fuse_req_t req, fuse_ino_t id, int mode, off_t at, off_t n, struct fuse_file_info *fi)
-{
-	(void)fi;
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	const struct fs_node_ops *ops = fs_ops_of(id);
-	answer_err(req, &c,
-		c.is_done          ? c.op->result
-		: at < 0 || n <= 0 ? -EINVAL
-		: ops->fallocate   ? ops->fallocate(fs_of(req), id, mode, (uint64_t)at, (uint64_t)n)
-				   : -EROFS);
-}
-
 static void op_lseek(fuse_req_t req, fuse_ino_t id, off_t at, int whence, struct fuse_file_info *fi)
 {
 	(void)fi;
@@ -669,23 +287,6 @@ static void op_lseek(fuse_req_t req, fuse_ino_t id, off_t at, int whence, struct
 		fuse_reply_err(req, -r);
 	else
 		fuse_reply_lseek(req, found);
-}
-
-static void op_copy_file_range(fuse_req_t req, fuse_ino_t from, off_t from_at, struct fuse_file_info *from_fi,
-	fuse_ino_t to, off_t to_at, struct fuse_file_info *to_fi, size_t n, int flags)
-{
-	(void)from_fi, (void)to_fi;
-	struct change c;
-	if (!change_begin(req, &c))
-		return;
-	bool is_upper = node_kind(from) == NODE_UPPER && node_kind(to) == NODE_UPPER;
-	/* Where it is refused the kernel copies by reading and writing. */
-	answer_count(req, &c,
-		c.is_done ? c.op->result
-		: !is_upper || from_at < 0 || to_at < 0
-			? -EXDEV
-			: upper_copy_range(
-				  fs_of(req), from, (uint64_t)from_at, to, (uint64_t)to_at, n, flags));
 }
 
 /* flush is not there: a close has nothing to write. Neither are locks: the kernel has them. */
