@@ -63,13 +63,8 @@ size_t journal_bytes(void)
 struct journal *journal_attach(void *region)
 {
 	struct table *t = region;
-	uint64_t magic = atomic_load(&t->magic);
-	if (magic != 0 && magic != MAGIC)
+	if (!shared_lock_take_up(&t->magic, MAGIC, &t->lock))
 		return NULL;
-	if (magic == 0) {
-		shared_lock_init(&t->lock);
-		atomic_store(&t->magic, MAGIC);
-	}
 	struct journal *j = xcalloc(1, sizeof *j);
 	j->table = t;
 	shared_lock(&t->lock);

@@ -121,13 +121,8 @@ static void change_locked(struct open_count *c, const struct change *want, struc
 struct open_count *open_count_attach(void *region, struct journal *j)
 {
 	struct table *t = region;
-	uint64_t magic = atomic_load(&t->magic);
-	if (magic != 0 && magic != MAGIC)
+	if (!shared_lock_take_up(&t->magic, MAGIC, &t->lock))
 		return NULL;
-	if (magic == 0) {
-		shared_lock_init(&t->lock);
-		atomic_store(&t->magic, MAGIC);
-	}
 	struct open_count *c = xcalloc(1, sizeof *c);
 	c->table = t;
 	c->journal = j;

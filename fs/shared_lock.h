@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 static inline void shared_lock_init(pthread_mutex_t *lock)
@@ -32,6 +35,21 @@ static inline void shared_lock(pthread_mutex_t *lock)
 static inline void shared_unlock(pthread_mutex_t *lock)
 {
 	pthread_mutex_unlock(lock);
+}
+
+/*
+ * Takes up memory that the lock protects. It begins with `magic`, which is 0 in memory that nobody has used, and stands there
+ * once the lock can be taken; it changes with the layout. False: it is another's, and nothing was touched. The first to
+ * take it up is alone.
+ */
+static inline bool shared_lock_take_up(_Atomic uint64_t *magic, uint64_t mine, pthread_mutex_t *lock)
+{
+	uint64_t is = atomic_load(magic);
+	if (is == 0) {
+		shared_lock_init(lock);
+		atomic_store(magic, mine);
+	}
+	return is == 0 || is == mine;
 }
 
 #endif
