@@ -15,9 +15,9 @@
  */
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
-#include "lib/base/flags.h"
 #include "lib/tsdb/block_write.h"
 #include "tests/support/fleet.h"
+#include "tests/support/options.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -39,75 +39,28 @@ struct options {
 };
 
 static const struct flag table[] = {
-	{ .name = "clusters",
-		.type = FLAG_STRINGS,
-		.splits_commas = true,
-		.offset = offsetof(struct options, clusters),
-		.value_name = "NAMES",
-		.default_text = "eu,us",
-		.help = "Values of the external label cluster." },
-	{ .name = "replicas",
-		.type = FLAG_STRINGS,
-		.splits_commas = true,
-		.offset = offsetof(struct options, replicas),
-		.value_name = "NAMES",
-		.default_text = "a,b",
-		.help = "Values of the external label replica." },
-	{ .name = "hours",
-		.type = FLAG_COUNT,
-		.offset = offsetof(struct options, hours),
-		.value_name = "N",
-		.default_text = "6",
-		.lowest = 1,
-		.highest = 200000,
-		.help = "How long." },
-	{ .name = "block-hours",
-		.type = FLAG_COUNT,
-		.offset = offsetof(struct options, block_hours),
-		.value_name = "N",
-		.default_text = "2",
-		.lowest = 1,
-		.highest = 10000,
-		.help = "The length of a block." },
-	{ .name = "end",
-		.type = FLAG_STRING,
-		.offset = offsetof(struct options, end_text),
-		.value_name = "MS",
-		.help = "The end, in ms since 1970; the last full block length before now if not given." },
-	{ .name = "instances",
-		.type = FLAG_COUNT,
-		.offset = offsetof(struct options, instances),
-		.value_name = "N",
-		.default_text = "4",
-		.lowest = 1,
-		.highest = 100000,
-		.help = "Machines a cluster: about 115 series each, and as many again of its two pods." },
-	{ .name = "step",
-		.type = FLAG_DURATION,
-		.offset = offsetof(struct options, step_ms),
-		.value_name = "DURATION",
-		.default_text = "15s",
-		.help = "Between scrapes." },
-	{ .name = "seed",
-		.type = FLAG_COUNT,
-		.offset = offsetof(struct options, seed),
-		.value_name = "N",
-		.default_text = "1",
-		.help = "Decides everything that looks random." },
-	{ .name = "truth",
-		.type = FLAG_BOOL,
-		.offset = offsetof(struct options, truth),
-		.help = "Write OUT/truth too, a TSDB directory with cluster labels and no replicas." },
-	{ .name = "histograms",
-		.type = FLAG_BOOL,
-		.offset = offsetof(struct options, histograms),
-		.default_text = "true",
-		.help = "Native histograms too." },
-	{ .name = "help",
-		.letter = 'h',
-		.type = FLAG_BOOL,
-		.offset = offsetof(struct options, help),
-		.help = "Print this." },
+	OPTION("clusters", FLAG_STRINGS, clusters, "Values of the external label cluster.",
+		.splits_commas = true, .value_name = "NAMES", .default_text = "eu,us"),
+	OPTION("replicas", FLAG_STRINGS, replicas, "Values of the external label replica.",
+		.splits_commas = true, .value_name = "NAMES", .default_text = "a,b"),
+	OPTION("hours", FLAG_COUNT, hours, "How long.", .value_name = "N", .default_text = "6", .lowest = 1,
+		.highest = 200000),
+	OPTION("block-hours", FLAG_COUNT, block_hours, "The length of a block.", .value_name = "N",
+		.default_text = "2", .lowest = 1, .highest = 10000),
+	OPTION("end", FLAG_STRING, end_text,
+		"The end, in ms since 1970; the last full block length before now if not given.",
+		.value_name = "MS"),
+	OPTION("instances", FLAG_COUNT, instances,
+		"Machines a cluster: about 115 series each, and as many again of its two pods.",
+		.value_name = "N", .default_text = "4", .lowest = 1, .highest = 100000),
+	OPTION("step", FLAG_DURATION, step_ms, "Between scrapes.", .value_name = "DURATION",
+		.default_text = "15s"),
+	OPTION("seed", FLAG_COUNT, seed, "Decides everything that looks random.", .value_name = "N",
+		.default_text = "1"),
+	OPTION("truth", FLAG_BOOL, truth,
+		"Write OUT/truth too, a TSDB directory with cluster labels and no replicas."),
+	OPTION("histograms", FLAG_BOOL, histograms, "Native histograms too.", .default_text = "true"),
+	OPTION_HELP,
 	{ 0 },
 };
 
@@ -502,9 +455,7 @@ int main(int argc, char **argv)
 	int64_t start = clock_monotonic_us();
 	int r = flags_parse(&flags, argc, argv, &opt, rest, &n_rest, &e);
 	if (r == 0 && opt.help) {
-		auto_buf struct buf text = { 0 };
-		flags_help(&flags, &text);
-		fputs(buf_str(&text), stdout);
+		options_print_help(&flags);
 		flags_fini(&flags, &opt);
 		return 0;
 	}

@@ -18,7 +18,7 @@
  * requests: '?' and the query), range or '-', status, bytes of the body that were sent.
  */
 #include "lib/base/file.h"
-#include "lib/base/flags.h"
+#include "tests/support/options.h"
 #include "tests/support/s3serve_loop.h"
 
 #include <arpa/inet.h>
@@ -43,57 +43,36 @@ struct options {
 	bool help;
 };
 
-#define TEXT(flag, field, value, fallback, words)                                             \
-	{                                                                                     \
-		.name = flag, .type = FLAG_STRING, .offset = offsetof(struct options, field), \
-		.value_name = value, .default_text = fallback, .help = words                  \
-	}
-
 static const struct flag table[] = {
-	TEXT("dir", dir, "DIR", NULL, "Where the objects are; made where it isn't there."),
-	TEXT("bucket", bucket, "NAME", NULL, "The bucket's name."),
-	TEXT("access-key", access_key, "KEY", NULL, "Who may ask."),
-	TEXT("secret-key", secret_key, "SECRET", NULL, "What requests are signed with."),
-	TEXT("session-token", session_token, "TOKEN", NULL, "Must come with every request."),
-	TEXT("region", region, "NAME", "us-east-1", "What requests must be signed for."),
-	TEXT("tls-cert", tls_cert, "FILE", NULL, "Serve HTTPS with this certificate (PEM)."),
-	TEXT("tls-key", tls_key, "FILE", NULL, "And its key."),
-	TEXT("tls-client-ca", tls_client_ca, "FILE", NULL, "Who asks needs a certificate of this authority."),
-	TEXT("log", log, "FILE", NULL, "A line a request."),
-	TEXT("faults", faults, "FILE", NULL, "Rules of what to do wrong; read again whenever it changes."),
-	TEXT("clock-offset", offset, "SECONDS", "0", "How far the server's clock is ahead; may be negative."),
-	{ .name = "port",
-		.type = FLAG_COUNT,
-		.offset = offsetof(struct options, port),
-		.value_name = "PORT",
-		.default_text = "0",
-		.highest = 65535,
-		.help = "On 127.0.0.1; 0 takes a free one." },
-	{ .name = "latency",
-		.type = FLAG_DURATION,
-		.offset = offsetof(struct options, latency_ms),
-		.value_name = "DURATION",
-		.default_text = "0s",
-		.help = "Added to every request." },
-	{ .name = "bandwidth",
-		.type = FLAG_BYTES,
-		.offset = offsetof(struct options, bandwidth),
-		.value_name = "SIZE",
-		.default_text = "0",
-		.help = "Of objects' bytes a second and connection; 0: no limit." },
-	{ .name = "threads",
-		.type = FLAG_COUNT,
-		.offset = offsetof(struct options, threads),
-		.value_name = "N",
-		.default_text = "2",
-		.lowest = 1,
-		.highest = 64,
-		.help = "That serve." },
-	{ .name = "help",
-		.letter = 'h',
-		.type = FLAG_BOOL,
-		.offset = offsetof(struct options, help),
-		.help = "Print this." },
+	OPTION("dir", FLAG_STRING, dir, "Where the objects are; made where it isn't there.",
+		.value_name = "DIR"),
+	OPTION("bucket", FLAG_STRING, bucket, "The bucket's name.", .value_name = "NAME"),
+	OPTION("access-key", FLAG_STRING, access_key, "Who may ask.", .value_name = "KEY"),
+	OPTION("secret-key", FLAG_STRING, secret_key, "What requests are signed with.",
+		.value_name = "SECRET"),
+	OPTION("session-token", FLAG_STRING, session_token, "Must come with every request.",
+		.value_name = "TOKEN"),
+	OPTION("region", FLAG_STRING, region, "What requests must be signed for.", .value_name = "NAME",
+		.default_text = "us-east-1"),
+	OPTION("tls-cert", FLAG_STRING, tls_cert, "Serve HTTPS with this certificate (PEM).",
+		.value_name = "FILE"),
+	OPTION("tls-key", FLAG_STRING, tls_key, "And its key.", .value_name = "FILE"),
+	OPTION("tls-client-ca", FLAG_STRING, tls_client_ca, "Who asks needs a certificate of this authority.",
+		.value_name = "FILE"),
+	OPTION("log", FLAG_STRING, log, "A line a request.", .value_name = "FILE"),
+	OPTION("faults", FLAG_STRING, faults, "Rules of what to do wrong; read again whenever it changes.",
+		.value_name = "FILE"),
+	OPTION("clock-offset", FLAG_STRING, offset, "How far the server's clock is ahead; may be negative.",
+		.value_name = "SECONDS", .default_text = "0"),
+	OPTION("port", FLAG_COUNT, port, "On 127.0.0.1; 0 takes a free one.", .value_name = "PORT",
+		.default_text = "0", .highest = 65535),
+	OPTION("latency", FLAG_DURATION, latency_ms, "Added to every request.", .value_name = "DURATION",
+		.default_text = "0s"),
+	OPTION("bandwidth", FLAG_BYTES, bandwidth, "Of objects' bytes a second and connection; 0: no limit.",
+		.value_name = "SIZE", .default_text = "0"),
+	OPTION("threads", FLAG_COUNT, threads, "That serve.", .value_name = "N", .default_text = "2",
+		.lowest = 1, .highest = 64),
+	OPTION_HELP,
 	{ 0 },
 };
 
@@ -279,13 +258,10 @@ int main(int argc, char **argv)
 	int r = flags_parse(&flags, argc, argv, &o, rest, &n_rest, &e);
 	if (r == 0 && n_rest)
 		r = err_set(&e, -EINVAL, "unexpected \"%s\"", rest[0]);
-	if (r == 0 && o.help) {
-		auto_buf struct buf text = { 0 };
-		flags_help(&flags, &text);
-		fputs(buf_str(&text), stdout);
-	} else if (r == 0) {
+	if (r == 0 && o.help)
+		options_print_help(&flags);
+	else if (r == 0)
 		r = run(&o, &e);
-	}
 	if (r < 0)
 		fprintf(stderr, "s3serve: %s\n", e.msg);
 	flags_fini(&flags, &o);

@@ -177,3 +177,17 @@ rclone_s3() {
 	CONF
 	rclone --config "$WORK/rclone.conf" --retries 1 --low-level-retries 1 --contimeout 10s --timeout 60s "$@"
 }
+
+# s3_keeps_contract: the promises of store/bucket.h (tests/unit/bucket_s3), tried on the endpoint that was started.
+s3_keeps_contract() {
+	local summary
+	[[ -x $BUILD/tests/unit/bucket_s3 ]] || fail "$BUILD/tests/unit/bucket_s3 is not built"
+	write_s3_config "$WORK/bucket.yaml"
+	THANOSFS_TEST_S3_CONFIG=$WORK/bucket.yaml "$BUILD/tests/unit/bucket_s3" >"$WORK/contract.out" 2>&1 || {
+		cat "$WORK/contract.out"
+		fail "the contract is broken"
+	}
+	summary=$(tail -n 1 "$WORK/contract.out")
+	say "the contract: $summary" # of which the skipped ones are about one server only
+	((${summary%% *} >= 17)) || fail "not the whole contract was tried"
+}
