@@ -71,20 +71,40 @@ wait_until() {
 	done
 }
 
+# Below those that the kernel gives to whoever connects: one of these could be taken before its server listens.
 free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	python3 -c '
+import random, socket
+while True:
+    try:
+        s = socket.socket()
+        s.bind(("127.0.0.1", random.randrange(10000, 32000)))
+        break
+    except OSError:
+        pass
+print(s.getsockname()[1])'
 }
 
 is_running() { [[ -d /proc/$1 && $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) != Z ]]; }
 is_gone() { ! is_running "$1"; }
+# A number that was this test's process may be another's by now.
+is_child() {
+	local stat
+	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+	read -r _ stat _ <<<"${stat##*) }"
+	[[ $stat == "$$" ]] && is_running "$1"
+}
+is_no_child() { ! is_child "$1"; }
 is_mounted() { mountpoint -q "$1"; }
 is_ready() { is_mounted "$1" && [[ -e $1/.thanosfs/status.json ]]; }
 
 # stop PID [SIGNAL]: ends a process of this test and gives its exit status.
 stop() {
 	local pid=$1 status=0
-	kill "-${2:-TERM}" "$pid" 2>/dev/null || true
-	wait_until 30 "process $pid ends on SIG${2:-TERM}" is_gone "$pid"
+	if is_child "$pid"; then
+		kill "-${2:-TERM}" "$pid" 2>/dev/null || true
+		wait_until 30 "process $pid ends on SIG${2:-TERM}" is_no_child "$pid"
+	fi
 	wait "$pid" || status=$?
 	return "$status"
 }
@@ -95,9 +115,10 @@ cleanup() {
 	trap '' PIPE TERM INT
 	set +e
 	for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
+		is_child "${pids[i]}" || continue
 		kill "${pids[i]}" 2>/dev/null
 		for _ in $(seq $((100 * PATIENCE))); do
-			is_running "${pids[i]}" || break
+			is_child "${pids[i]}" || continue 2
 			sleep 0.1
 		done
 		kill -KILL "${pids[i]}" 2>/dev/null

@@ -34,6 +34,7 @@ start_s3serve() {
 	s3_is_described http - test-key "${S3SERVE_SECRET:-test/secret+key}" us-east-1
 	S3_DIR=$WORK/$name.objects S3_FAULTS=$WORK/$name.faults
 	: >"$S3_FAULTS"
+	rm -f "$WORK/$name.port" # one of this name may have run before
 	logs+=("$WORK/$name.log")
 	"$BUILD/tests/gen/s3serve" --dir="$S3_DIR" --bucket="$S3_BUCKET" --access-key="$S3_ACCESS_KEY" \
 		--secret-key="$S3_SECRET_KEY" --region="$S3_REGION" --log="$WORK/$name.requests" --faults="$S3_FAULTS" "$@" \

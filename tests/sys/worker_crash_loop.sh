@@ -10,11 +10,13 @@ make_block $a
 fs_mount -C "$WORK/crash"
 touch "$WORK/crash"
 kill -KILL "$(worker_of "$MOUNT_PID")"
-deaths() { grep -c 'worker ended' "$WORK/fsmount.log" || true; }
-enough() { (($(deaths) >= 9)); }
-wait_until 30 "the worker has died nine times" enough
-waits=$(grep -o 'wait_ms=[0-9]*' "$WORK/fsmount.log" | cut -d= -f2 | head -n 9 | xargs)
-check_has "$waits" "0 0 0 0 0 100 200 400" "the list of pauses"
+# A worker that is slow to die, as on a busy machine, has served for a while, and the list begins anew.
+pauses_grow() {
+	local pauses
+	pauses=$(grep -o 'wait_ms=[0-9]*' "$WORK/fsmount.log" | cut -d= -f2 | xargs)
+	[[ " $pauses " == *" 0 0 0 0 0 100 200 400 "* ]]
+}
+wait_until 30 "pauses grow: 0 0 0 0 0 100 200 400" pauses_grow
 check_has "$(grep 'worker ended' "$WORK/fsmount.log" | tail -n 1)" "signal=Killed" "the log"
 
 cat "$MNT/$a/index" >"$WORK/read" &
