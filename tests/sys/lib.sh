@@ -90,7 +90,7 @@ is_gone() { ! is_running "$1"; }
 # A number that was this test's process may be another's by now.
 is_child() {
 	local stat
-	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
 	read -r _ stat _ <<<"${stat##*) }"
 	[[ $stat == "$$" ]] && is_running "$1"
 }
