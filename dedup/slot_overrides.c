@@ -11,6 +11,7 @@
 #include "lib/base/crc32c.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/sorted.h"
 #include "lib/base/vec.h"
 
 #include <errno.h>
@@ -52,15 +53,7 @@ static int key_cmp(const struct slot_key *a, const struct slot_key *b)
 /* The place of the key, or where it would go. */
 static size_t place(const struct slot_overrides *o, const struct slot_key *key)
 {
-	size_t lo = 0, hi = o->sorted.len;
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (key_cmp(&o->sorted.data[mid].key, key) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return lower_bound(i, o->sorted.len, key_cmp(&o->sorted.data[i].key, key) < 0);
 }
 
 static bool is_at(const struct slot_overrides *o, size_t at, const struct slot_key *key)

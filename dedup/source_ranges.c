@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dedup/source_ranges.h"
 
+#include "lib/base/sorted.h"
+
 #define CLOSE_BYTES 4096        /* a gap that costs less to read than to ask for what is behind it */
 #define LAST_RANGES 4           /* that a chunk may follow: slots take turns with a few segments */
 #define FRAME_BYTES (64u << 10) /* of a frame whose length the index only guesses, such as a segment's last */
@@ -51,14 +53,7 @@ const struct source_range *source_ranges_find(
 	const struct source_ranges *l, uint16_t source, uint32_t segment, uint64_t at)
 {
 	struct source_range key = { .source = source, .segment = segment, .from = at };
-	size_t lo = 0, hi = l->len; /* the first that starts after it */
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (range_cmp(&l->data[mid], &key) <= 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	const struct source_range *r = lo ? &l->data[lo - 1] : NULL;
+	size_t after = lower_bound(i, l->len, range_cmp(&l->data[i], &key) <= 0);
+	const struct source_range *r = after ? &l->data[after - 1] : NULL;
 	return r && r->source == source && r->segment == segment && at < r->to ? r : NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "dedup/kway.h"
 #include "dedup/scratch_file.h"
+#include "lib/base/sorted.h"
 #include "lib/tsdb/index_stream.h"
 #include "lib/tsdb/index_write.h"
 
@@ -197,15 +198,7 @@ int symbol_merge(const char *dir, struct index_stream *const *streams, size_t n,
 
 uint32_t symbol_map_before(const struct symbol_map *m, uint32_t merged)
 {
-	uint32_t low = 0, high = m->n;
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-		if (m->merged[mid] < merged)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return (uint32_t)lower_bound(i, m->n, m->merged[i] < merged);
 }
 
 uint32_t symbol_map_find(const struct symbol_map *m, uint32_t merged)

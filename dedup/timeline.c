@@ -6,6 +6,8 @@
  */
 #include "dedup/timeline.h"
 
+#include "lib/base/sorted.h"
+
 #define KNOWN            UINT32_MAX /* line of a sample that is known to be there but isn't ours to emit */
 #define ENOUGH_DELTAS    4          /* for a median to be believed */
 #define PENALTY_FIRST_MS 5000
@@ -204,15 +206,7 @@ static void lay_under(struct picks *out, const struct picks *over, const struct 
 /* The first pick at or after t. */
 static size_t pick_at(const struct picks *p, int64_t t)
 {
-	size_t lo = 0, hi = p->len;
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (p->data[mid].t < t)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return lower_bound(i, p->len, p->data[i].t < t);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/sorted.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -90,15 +91,7 @@ void block_set_unref(struct block_set *b)
 
 size_t block_set_from(const struct block_set *b, uint64_t hash)
 {
-	size_t low = 0, high = b->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (b->by_hash[mid].hash < hash)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return lower_bound(i, b->n, b->by_hash[i].hash < hash);
 }
 
 static struct merged_block *find_hash(const struct block_set *b, uint64_t hash)
@@ -243,16 +236,9 @@ struct merged_block *block_sets_find_any(struct block_sets *s, uint64_t hash)
 	struct ulid u;
 	bool is_known = false;
 	pthread_mutex_lock(&s->lock);
-	size_t low = 0, high = s->known.len;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (s->known.data[mid].hash < hash)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low < s->known.len && s->known.data[low].hash == hash) {
-		u = s->known.data[low].ulid;
+	size_t at = lower_bound(i, s->known.len, s->known.data[i].hash < hash);
+	if (at < s->known.len && s->known.data[at].hash == hash) {
+		u = s->known.data[at].ulid;
 		is_known = true;
 	}
 	pthread_mutex_unlock(&s->lock);

@@ -4,6 +4,7 @@
 #include "fs/name_list.h"
 
 #include "fs/node_id.h"
+#include "lib/base/sorted.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -48,15 +49,7 @@ void name_list_sort(struct name_list *l)
 
 size_t name_list_from(const struct name_list *l, uint64_t hash)
 {
-	size_t low = 0, high = l->entries.len;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (l->entries.data[mid].hash < hash)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return lower_bound(i, l->entries.len, l->entries.data[i].hash < hash);
 }
 
 #define CACHED_LISTS 8u

@@ -15,6 +15,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/sorted.h"
 #include "lib/base/vec.h"
 
 #include <errno.h>
@@ -47,15 +48,7 @@ struct whiteouts {
 
 static size_t place_of(const struct whiteouts *w, const struct ulid *u)
 {
-	size_t low = 0, high = w->all.len;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (ulid_cmp(&w->all.data[mid].ulid, u) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return lower_bound(i, w->all.len, ulid_cmp(&w->all.data[i].ulid, u) < 0);
 }
 
 static struct whiteout *find(const struct whiteouts *w, const struct ulid *u)

@@ -6,6 +6,8 @@
  */
 #include "store/block_filter.h"
 
+#include "lib/base/sorted.h"
+
 #include <string.h>
 
 static const struct {
@@ -156,15 +158,7 @@ struct source_index {
 /* The first ref of this source; its like follow. */
 static size_t find_source(const struct source_index *index, const struct ulid *source)
 {
-	size_t low = 0, high = index->refs.len;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (ulid_cmp(&index->refs.data[mid].source, source) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return lower_bound(i, index->refs.len, ulid_cmp(&index->refs.data[i].source, source) < 0);
 }
 
 static bool has_source(const struct source_index *index, const struct ulid *source, uint32_t rank)

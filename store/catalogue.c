@@ -15,6 +15,7 @@
 #include "lib/base/duration.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
+#include "lib/base/sorted.h"
 #include "store/block_list.h"
 #include "store/catalogue_file.h"
 #include "store/left_out.h"
@@ -147,18 +148,9 @@ struct sync {
 static const struct block_known *known_of(void *arg, const struct ulid *ulid)
 {
 	const struct catalogue *c = arg;
-	size_t low = 0, high = c->entries.len;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int cmp = ulid_cmp(&c->entries.data[mid].ulid, ulid);
-		if (cmp == 0)
-			return &c->entries.data[mid].known;
-		if (cmp < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+	size_t at = lower_bound(i, c->entries.len, ulid_cmp(&c->entries.data[i].ulid, ulid) < 0);
+	bool is_there = at < c->entries.len && !ulid_cmp(&c->entries.data[at].ulid, ulid);
+	return is_there ? &c->entries.data[at].known : NULL;
 }
 
 static void forget_entry(struct catalogue *c, struct entry *entry)

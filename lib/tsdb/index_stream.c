@@ -11,6 +11,7 @@
 #include "lib/tsdb/index_stream.h"
 
 #include "lib/base/crc32c.h"
+#include "lib/base/sorted.h"
 #include "lib/base/vec.h"
 #include "lib/tsdb/varint.h"
 
@@ -269,15 +270,8 @@ int index_stream_symbol(struct index_stream *s, const char **text, size_t *len, 
 /* Version 1: offset to number; UINT32_MAX where no symbol starts there. */
 static uint32_t symbol_of_offset(const struct index_stream *s, uint64_t offset)
 {
-	size_t lo = 0, hi = s->offsets.len;
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (s->offsets.data[mid] < offset)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < s->offsets.len && s->offsets.data[lo] == offset ? (uint32_t)lo : UINT32_MAX;
+	size_t at = lower_bound(i, s->offsets.len, s->offsets.data[i] < offset);
+	return at < s->offsets.len && s->offsets.data[at] == offset ? (uint32_t)at : UINT32_MAX;
 }
 
 static int bad_series(const struct index_stream *s, struct err *e, const char *what)

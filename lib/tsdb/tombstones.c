@@ -9,6 +9,7 @@
 #include "lib/base/crc32c.h"
 #include "lib/base/dec.h"
 #include "lib/base/mem.h"
+#include "lib/base/sorted.h"
 
 #include <errno.h>
 
@@ -115,24 +116,10 @@ void tombstones_fini(struct tombstones *t)
 	*t = (struct tombstones){ 0 };
 }
 
-/* The first entry of `series_ref` or of one behind it. */
-static size_t lower_bound(const struct tombstones *t, size_t lo, uint64_t series_ref)
-{
-	size_t hi = t->len;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (t->data[mid].series_ref < series_ref)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 size_t tombstones_of(const struct tombstones *t, uint64_t series_ref, const struct tombstone **first)
 {
-	size_t from = lower_bound(t, 0, series_ref);
-	size_t to = series_ref == UINT64_MAX ? t->len : lower_bound(t, from, series_ref + 1);
+	size_t from = lower_bound(i, t->len, t->data[i].series_ref < series_ref);
+	size_t to = lower_bound(i, t->len, t->data[i].series_ref <= series_ref);
 	*first = t->data ? t->data + from : NULL;
 	return to - from;
 }
