@@ -4,10 +4,10 @@
 
 #include "fs/fs.h"
 #include "fs/open_count.h"
+#include "lib/base/thread.h"
 #include "lib/base/vec.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 
 struct inherited {
@@ -56,12 +56,8 @@ void inherited_take_up(struct inherited *i)
 {
 	if (!i)
 		return;
-	sigset_t all, old;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	/* Without it files are read as ever, for as long as the bucket has them. */
-	i->is_started = pthread_create(&i->thread, NULL, go_through, i) == 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	i->is_started = thread_start(&i->thread, 0, 0, go_through, i) == 0;
 }
 
 void inherited_free(struct inherited *i)

@@ -20,6 +20,7 @@
 #include "fs/suspects.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
+#include "lib/base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -254,22 +255,13 @@ static unsigned pick_slot_locked(const struct loop *l)
 /* The new thread blocks every signal but the one that wakes it: the program handles the others elsewhere. */
 static int start_worker_locked(struct loop *l)
 {
-	sigset_t all, old;
-	sigfillset(&all);
-	sigdelset(&all, WAKE_SIGNAL);
-	pthread_attr_t attr;
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	struct worker *w = xcalloc(1, sizeof *w);
 	w->loop = l;
 	w->slot = pick_slot_locked(l);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int r = pthread_create(&w->thread, &attr, serve, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	if (r != 0) {
+	int r = thread_start(&w->thread, STACK_BYTES, WAKE_SIGNAL, serve, w);
+	if (r < 0) {
 		free(w);
-		return -r;
+		return r;
 	}
 	w->next = l->workers;
 	l->workers = w;

@@ -10,6 +10,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/metrics.h"
+#include "lib/base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -198,15 +199,11 @@ static void *listen_and_count(void *arg)
 int worker_serving(struct worker *w, void (*stop)(void *arg, bool is_urgent), void *arg, struct err *e)
 {
 	struct link_message m = { .kind = LINK_SERVING };
-	sigset_t all, old;
 	w->stop = stop;
 	w->arg = arg;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int r = pthread_create(&w->listener, NULL, listen_and_count, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r != 0)
-		return err_errno(e, -r, "starting a thread");
+	int r = thread_start(&w->listener, 0, 0, listen_and_count, w);
+	if (r < 0)
+		return err_errno(e, r, "starting a thread");
 	w->listens = true;
 	r = link_send(w->link, &m, NULL, 0);
 	return r < 0 ? err_errno(e, r, "telling the supervisor") : 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening a client: its options, and its thread. */
+#include "lib/base/thread.h"
 #include "lib/net/http_client_private.h"
 #include "lib/net/tls_files.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -104,11 +104,7 @@ static int open_events(struct http_client *c)
 /* No signal is for this thread, SIGPIPE least of all: the TLS library writes to sockets as if they were files. */
 static int start_thread(struct http_client *c)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int r = -pthread_create(&c->thread, NULL, http_client_run, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	int r = thread_start(&c->thread, 0, 0, http_client_run, c);
 	c->has_thread = r == 0;
 	if (r == 0)
 		pthread_setname_np(c->thread, "http client");
