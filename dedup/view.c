@@ -11,7 +11,6 @@
  */
 #include "dedup/view.h"
 
-#include "dedup/block_build.h"
 #include "dedup/prefetch.h"
 #include "dedup/view_private.h"
 #include "lib/base/clock.h"
@@ -26,14 +25,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_THREADS    64
-#define WAITING_MERGES 8 /* beyond those that merge: their blocks are on the way from a distant bucket */
-#define AHEAD_BYTES    (64u << 20) /* of indexes on the way, in all */
-
 METRIC_COUNTER(syncs, "thanosfs_syncs_total", "Syncs with the bucket that ended.")
 METRIC_COUNTER(syncs_failed, "thanosfs_syncs_failed_total", "Syncs with the bucket that failed.")
-METRIC_COUNTER(merges, "thanosfs_merges_total", "Windows whose indexes were merged.")
-METRIC_COUNTER(merges_failed, "thanosfs_merges_failed_total", "Index merges that failed.")
 METRIC_GAUGE(blocks_sources, "thanosfs_blocks_sources", "Blocks of the bucket that they are made of.")
 
 int view_open(const struct view_options *options, struct bucket *bucket, struct catalogue *catalogue,
@@ -65,7 +58,7 @@ int view_open(const struct view_options *options, struct bucket *bucket, struct 
 	v->current->refs = 1;
 	if (v->options.threads == 0)
 		v->options.threads = (unsigned)MAX_OF(sysconf(_SC_NPROCESSORS_ONLN), 1);
-	v->options.threads = MIN_OF(v->options.threads, MAX_THREADS);
+	v->options.threads = MIN_OF(v->options.threads, VIEW_MAX_THREADS);
 	v->env.prefetch = prefetch_new(v->options.threads);
 	*out = v;
 	return 0;
@@ -99,94 +92,6 @@ struct view_snapshot *view_snapshot(struct view *v)
 	return s;
 }
 
-void view_snapshot_unref(struct view_snapshot *s)
-{
-	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
-		return;
-	for (size_t i = 0; i < s->n; i++)
-		merged_block_unref(s->blocks[i]);
-	free(s->blocks);
-	free(s);
-}
-
-struct merged_block *view_snapshot_find(const struct view_snapshot *s, const struct ulid *u)
-{
-	size_t lo = 0, hi = s->n;
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		int c = ulid_cmp(merged_block_ulid(s->blocks[mid]), u);
-		if (c == 0)
-			return s->blocks[mid];
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
-}
-
-static struct retired_block *find_retired_locked(struct view *v, const struct ulid *u)
-{
-	vec_each (b, &v->retired)
-		if (ulid_cmp(merged_block_ulid(b->block), u) == 0)
-			return b;
-	return NULL;
-}
-
-/* Published or retired, and known to this process. */
-struct merged_block *view_find_loaded(struct view *v, const struct ulid *u)
-{
-	pthread_mutex_lock(&v->lock);
-	struct merged_block *b = view_snapshot_find(v->current, u);
-	struct retired_block *retired = b ? NULL : find_retired_locked(v, u);
-	if (retired)
-		b = retired->block;
-	if (b)
-		merged_block_ref(b);
-	pthread_mutex_unlock(&v->lock);
-	return b;
-}
-
-struct merged_block *view_find_any(struct view *v, const struct ulid *u)
-{
-	int64_t since_ms;
-	struct merged_block *b = view_find_loaded(v, u);
-	if (b || !(b = view_find_on_disk(v, u, &since_ms)))
-		return b;
-	pthread_mutex_lock(&v->lock);
-	struct retired_block *retired = find_retired_locked(v, u);
-	if (retired) { /* another thread was faster */
-		merged_block_unref(b);
-		b = merged_block_ref(retired->block);
-	} else {
-		vec_push(&v->retired, (struct retired_block){ merged_block_ref(b), since_ms });
-	}
-	pthread_mutex_unlock(&v->lock);
-	return b;
-}
-
-struct merged_block *view_find_lately(struct view *v, const struct ulid *u)
-{
-	pthread_mutex_lock(&v->lock);
-	struct retired_block *retired = find_retired_locked(v, u);
-	struct merged_block *b = NULL;
-	bool is_known = retired != NULL;
-	if (retired && clock_unix_ms() - retired->since_ms < VIEW_LATELY_MS)
-		b = merged_block_ref(retired->block);
-	is_known |= view_snapshot_find(v->current, u) != NULL || !v->is_restored;
-	pthread_mutex_unlock(&v->lock);
-	if (is_known)
-		return b;
-	/* A process before this one may have retired it. */
-	merged_block_unref(view_find_any(v, u));
-	pthread_mutex_lock(&v->lock);
-	retired = find_retired_locked(v, u);
-	if (retired && clock_unix_ms() - retired->since_ms < VIEW_LATELY_MS)
-		b = merged_block_ref(retired->block);
-	pthread_mutex_unlock(&v->lock);
-	return b;
-}
-
 void view_on_publish(struct view *v,
 	void (*fn)(void *arg, const struct view_snapshot *before, const struct view_snapshot *after),
 	void *arg)
@@ -195,93 +100,6 @@ void view_on_publish(struct view *v,
 	v->on_publish = fn;
 	v->on_publish_arg = arg;
 	pthread_mutex_unlock(&v->lock);
-}
-
-/* One merge of the sync's list. */
-struct job {
-	const struct window *window;
-	int result, bad_source;
-	const char *reason;
-	struct err err;
-};
-
-struct jobs {
-	struct view *view;
-	struct block_builder builder;
-	sem_t merging; /* as many at once as there are threads for it; the others wait for the bucket */
-	VEC(struct job) list;
-	_Atomic size_t next, done;
-	int64_t reported_us;
-	pthread_mutex_t lock;     /* reported_us */
-	struct deadline deadline; /* of the thread that syncs */
-};
-
-static void report_progress(struct jobs *jobs, size_t done)
-{
-	pthread_mutex_lock(&jobs->lock);
-	int64_t now = clock_monotonic_us();
-	bool due = now - jobs->reported_us > 10 * 1000000ll;
-	if (due)
-		jobs->reported_us = now;
-	pthread_mutex_unlock(&jobs->lock);
-	if (due)
-		log_info("merging indexes", KV_U64("done", done), KV_U64("of", jobs->list.len));
-}
-
-/* The published blocks whose time the window has. */
-static void find_predecessors(struct view *v, const struct window *w, struct predecessors *out)
-{
-	struct view_snapshot *s = view_snapshot(v);
-	for (size_t i = 0; i < s->n; i++) {
-		const struct merged_block *b = s->blocks[i];
-		if (merged_block_min_time(b) < w->max_time && w->min_time < merged_block_max_time(b) &&
-			ulid_cmp(merged_block_ulid(b), &w->ulid) != 0)
-			predecessors_add(out, merged_block_dir(b));
-	}
-	view_snapshot_unref(s);
-}
-
-static void *run_jobs(void *arg)
-{
-	struct jobs *jobs = arg;
-	struct view *v = jobs->view;
-	struct deadline own = deadline_enter(jobs->deadline);
-	for (size_t i; (i = atomic_fetch_add(&jobs->next, 1)) < jobs->list.len;) {
-		struct job *j = &jobs->list.data[i];
-		struct predecessors before = { 0 };
-		find_predecessors(v, j->window, &before);
-		/* Wrong bytes twice: then it's the bucket that has them, and not the way here that made them so. */
-		for (int tries = 0; tries == 0 || (tries == 1 && j->result == -EBADMSG); tries++)
-			j->result = block_build(
-				&jobs->builder, j->window, &before, &j->bad_source, &j->reason, &j->err);
-		vec_fini(&before.list);
-		metric_add(j->result < 0 ? merges_failed : merges, 1);
-		report_progress(jobs, atomic_fetch_add(&jobs->done, 1) + 1);
-	}
-	deadline_leave(own);
-	return NULL;
-}
-
-static void merge_all(struct view *v, struct jobs *jobs)
-{
-	pthread_t threads[MAX_THREADS + WAITING_MERGES];
-	size_t at_once = v->options.threads + (v->bucket->flat_listing ? WAITING_MERGES : 0);
-	unsigned want = (unsigned)MIN_OF(at_once, jobs->list.len), n = 0;
-	jobs->builder = (struct block_builder){ .parent = v->dir,
-		.bucket = v->bucket,
-		.settings = &v->options.dedup,
-		.overrides = v->overrides,
-		.ahead_bytes = AHEAD_BYTES / MAX_OF(want, 1u),
-		.merging = &jobs->merging };
-	sem_init(&jobs->merging, 0, v->options.threads);
-	jobs->reported_us = clock_monotonic_us();
-	jobs->deadline = deadline_get();
-	while (n + 1 < want && pthread_create(&threads[n], NULL, run_jobs, jobs) == 0)
-		n++;
-	run_jobs(jobs);
-	while (n > 0)
-		pthread_join(threads[--n], NULL);
-	sem_destroy(&jobs->merging);
 }
 
 /* Blocks that this sync leaves out. */
@@ -312,10 +130,10 @@ static bool is_published_source(struct view *v, const struct catalogue_block *bl
 }
 
 /* What to do about the merges that failed; 1: form the windows again, without what was to blame. */
-static int judge(struct view *v, const struct jobs *jobs, struct excluded *x, struct err *e)
+static int judge(struct view *v, const struct view_merge *merges, size_t n, struct excluded *x, struct err *e)
 {
 	int again = 0;
-	vec_each (j, &jobs->list) {
+	for (const struct view_merge *j = merges; j < merges + n; j++) {
 		if (j->result >= 0)
 			continue;
 		if (j->bad_source < 0) {
@@ -358,22 +176,6 @@ static struct merged_block *make_block(struct view *v, const struct window *w)
 	return merged_block_new(&v->env, dir, &w->ulid, w->min_time, w->max_time, sources, w->n);
 }
 
-static int by_ulid(const void *a, const void *b)
-{
-	return ulid_cmp(merged_block_ulid(*(struct merged_block *const *)a),
-		merged_block_ulid(*(struct merged_block *const *)b));
-}
-
-static bool is_same_set(const struct view_snapshot *a, const struct view_snapshot *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (ulid_cmp(merged_block_ulid(a->blocks[i]), merged_block_ulid(b->blocks[i])) != 0)
-			return false;
-	return true;
-}
-
 /* Whether the window has been merged before, and what the merge left is whole. */
 static bool is_merged(struct view *v, const struct window *w)
 {
@@ -390,6 +192,16 @@ static bool is_merged(struct view *v, const struct window *w)
 	if (is_damaged)
 		log_warn("local files are damaged, the window is merged again", KV("err", e.msg));
 	return !is_damaged;
+}
+
+static bool is_same_set(const struct view_snapshot *a, const struct view_snapshot *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (ulid_cmp(merged_block_ulid(a->blocks[i]), merged_block_ulid(b->blocks[i])) != 0)
+			return false;
+	return true;
 }
 
 /* Swaps the published set; blocks that are not in the new one retire. */
@@ -451,13 +263,19 @@ static int compare_blocks(const void *a, const void *b)
 		&(*(struct catalogue_block *const *)b)->meta->ulid);
 }
 
+static int by_ulid(const void *a, const void *b)
+{
+	return ulid_cmp(merged_block_ulid(*(struct merged_block *const *)a),
+		merged_block_ulid(*(struct merged_block *const *)b));
+}
+
 /* Windows of the listing, merged as far as they aren't; then a snapshot of them. */
 static int form(struct view *v, const struct catalogue_listing *listing, struct excluded *x,
 	struct view_snapshot **out, struct err *e)
 {
 	struct windows windows = { 0 };
 	VEC(struct catalogue_block *) blocks = { 0 };
-	struct jobs jobs = { .view = v, .lock = PTHREAD_MUTEX_INITIALIZER };
+	VEC(struct view_merge) merges = { 0 };
 	for (size_t i = 0; i < listing->blocks.len; i++)
 		if (!is_excluded(x, &listing->blocks.data[i]->meta->ulid))
 			vec_push(&blocks, listing->blocks.data[i]);
@@ -470,18 +288,18 @@ static int form(struct view *v, const struct catalogue_listing *listing, struct 
 	int r = windows_of(blocks.data, blocks.len, &v->options.dedup, v->overrides, &windows, e);
 	for (size_t i = 0; i < windows.len && r == 0; i++) {
 		if (!is_merged(v, &windows.data[i]))
-			vec_push(&jobs.list, (struct job){ .window = &windows.data[i] });
+			vec_push(&merges, (struct view_merge){ .window = &windows.data[i] });
 	}
-	if (r == 0 && jobs.list.len) {
+	if (r == 0 && merges.len) {
 		/* What can't be read now is tried again and again. */
 		enum log_level level =
 			v->put_off.blocks.len || v->last_failed ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-		log_at(level, "merging indexes", KV_U64("windows", jobs.list.len),
+		log_at(level, "merging indexes", KV_U64("windows", merges.len),
 			KV_U64("threads", v->options.threads));
 		int64_t start = clock_monotonic_us();
-		merge_all(v, &jobs);
-		r = judge(v, &jobs, x, e);
-		log_at(level, "merged indexes", KV_U64("windows", jobs.list.len),
+		view_merge(v, merges.data, merges.len);
+		r = judge(v, merges.data, merges.len, x, e);
+		log_at(level, "merged indexes", KV_U64("windows", merges.len),
 			KV_F64("seconds", (double)(clock_monotonic_us() - start) / 1e6));
 	}
 	if (r == 0) {
@@ -494,7 +312,7 @@ static int form(struct view *v, const struct catalogue_listing *listing, struct 
 		qsort(s->blocks, s->n, sizeof(struct merged_block *), by_ulid);
 		*out = s;
 	}
-	vec_fini(&jobs.list);
+	vec_fini(&merges);
 	vec_fini(&blocks);
 	windows_fini(&windows);
 	return r;

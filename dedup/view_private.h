@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A view's state, shared by what syncs it (view.c) and what tells of it (view_json.c). */
+/* A view's state, shared by what syncs it (view.c, view_merge.c) and what tells of it (view_find.c, view_json.c). */
 #ifndef DEDUP_VIEW_PRIVATE_H
 #define DEDUP_VIEW_PRIVATE_H
 
 #include "dedup/put_off.h"
 #include "dedup/slot_overrides.h"
 #include "dedup/view.h"
+#include "dedup/window.h"
 
 #include <pthread.h>
+
+#define VIEW_MAX_THREADS 64
 
 struct retired_block {
 	struct merged_block *block;
@@ -39,7 +42,18 @@ struct view {
 	struct err last_error;
 };
 
-/* A block that is published or retired, and known to this process: a reference, or NULL. */
+/* One merge of a sync's list, and what came of it. */
+struct view_merge {
+	const struct window *window; /* borrowed */
+	int result, bad_source;      /* 0 or -errno; the source that is to blame, or -1 */
+	const char *reason;          /* as for catalogue_reject */
+	struct err err;
+};
+
+/* view_merge.c: does them all. */
+void view_merge(struct view *v, struct view_merge *list, size_t n);
+
+/* view_find.c: a block that is published or retired, and known to this process: a reference, or NULL. */
 struct merged_block *view_find_loaded(struct view *v, const struct ulid *u);
 
 /* view_disk.c: a path below a merged block's directory, to be freed. */

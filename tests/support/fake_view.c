@@ -298,29 +298,6 @@ struct view_snapshot *view_snapshot(struct view *v)
 	return s;
 }
 
-void view_snapshot_unref(struct view_snapshot *s)
-{
-	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
-		return;
-	for (size_t i = 0; i < s->n; i++)
-		merged_block_unref(s->blocks[i]);
-	free(s->blocks);
-	free(s);
-}
-
-struct merged_block *view_snapshot_find(const struct view_snapshot *s, const struct ulid *u)
-{
-	size_t low = 0, high = s->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (ulid_cmp(&s->blocks[mid]->ulid, u) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < s->n && !ulid_cmp(&s->blocks[low]->ulid, u) ? s->blocks[low] : NULL;
-}
-
 struct merged_block *view_find_any(struct view *v, const struct ulid *u)
 {
 	pthread_mutex_lock(&v->lock);
