@@ -149,8 +149,4 @@ int tree_block_rmdir(struct fs *fs, struct merged_block *b);
 struct control *control_new(struct fs *fs);
 void control_free(struct control *c); /* NULL is fine */
 
-/* tree_bucket.c. */
-struct raw *raw_new(void);
-void raw_free(struct raw *r); /* NULL is fine */
-
 #endif

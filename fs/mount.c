@@ -21,6 +21,7 @@
 #include "fs/name_list.h"
 #include "fs/open_count.h"
 #include "fs/passthrough.h"
+#include "fs/raw_table.h"
 #include "fs/suspects.h"
 #include "fs/upper.h"
 #include "fs/whiteout.h"

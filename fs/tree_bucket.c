@@ -1,179 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bucket as it is: .thanosfs/bucket. A node's id is made of its name's hash, so a table keeps the names
- * that have been shown, with sizes and times as they were found; an id that it lacks (the kernel has it from
- * an earlier process) is found by listing the parts of the bucket it can be in. A blob is opened at a file's
- * first read and let go at its last close.
+ * The bucket as it is: .thanosfs/bucket. A node's id is made of its name's hash, so a table (fs/raw_table.h) keeps the names
+ * that have been shown; an id that it lacks (the kernel has it from an earlier process) is found by listing the parts of the
+ * bucket it can be in. A blob is opened with the file, or at the first read of one that an earlier process has opened, and let go
+ * at the last close.
  */
 #include "fs/fs.h"
 
 #include "fs/cookie.h"
 #include "fs/name_list.h"
+#include "fs/raw_table.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/ulid.h"
-#include "store/bucket.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 
-#define TABLE_MIN      256u
 #define FRESH_US       10000000 /* how long what a listing said is taken for true */
 #define RAW_TIMEOUT_S  10.0
 #define NAME_MAX_BYTES 4096u
 #define READ_MAX_BYTES (1u << 20)
 #define MS_TO_SPEC(ms) ((struct timespec){ .tv_sec = (ms) / 1000, .tv_nsec = (ms) % 1000 * 1000000 })
-
-struct raw_blob {
-	_Atomic unsigned refs;
-	struct blob *blob;
-};
-
-struct raw_node {
-	struct raw_node *chain;
-	uint64_t id;
-	bool is_dir;
-	uint64_t size;
-	int64_t mtime_ms, found_us;
-	struct raw_blob *blob; /* a reference; NULL: not open */
-	char name[];
-};
-
-struct raw {
-	pthread_mutex_t lock;
-	struct raw_node **buckets;
-	size_t n, mask;
-};
-
-struct raw *raw_new(void)
-{
-	struct raw *r = xcalloc(1, sizeof *r);
-	pthread_mutex_init(&r->lock, NULL);
-	r->buckets = xcalloc(TABLE_MIN, sizeof *r->buckets);
-	r->mask = TABLE_MIN - 1;
-	return r;
-}
-
-static void blob_unref(struct raw_blob *b)
-{
-	if (!b || atomic_fetch_sub(&b->refs, 1) != 1)
-		return;
-	blob_close(b->blob);
-	free(b);
-}
-
-static void free_node(struct raw_node *n)
-{
-	if (n)
-		blob_unref(n->blob);
-	free(n);
-}
-
-void raw_free(struct raw *r)
-{
-	if (!r)
-		return;
-	for (size_t i = 0; i <= r->mask; i++) {
-		for (struct raw_node *n = r->buckets[i], *next; n; n = next) {
-			next = n->chain;
-			free_node(n);
-		}
-	}
-	free(r->buckets);
-	pthread_mutex_destroy(&r->lock);
-	free(r);
-}
-
-static struct raw_node **chain_of(struct raw *r, uint64_t id)
-{
-	return &r->buckets[(size_t)(id * 0x9e3779b97f4a7c15ull >> 20) & r->mask];
-}
-
-static struct raw_node *find_locked(struct raw *r, uint64_t id)
-{
-	struct raw_node *n = *chain_of(r, id);
-	while (n && n->id != id)
-		n = n->chain;
-	return n;
-}
-
-static void grow_locked(struct raw *r)
-{
-	size_t old_n = r->mask + 1;
-	struct raw_node **old = r->buckets;
-	r->buckets = xcalloc(old_n * 2, sizeof *r->buckets);
-	r->mask = old_n * 2 - 1;
-	for (size_t i = 0; i < old_n; i++) {
-		for (struct raw_node *n = old[i], *next; n; n = next) {
-			next = n->chain;
-			struct raw_node **chain = chain_of(r, n->id);
-			n->chain = *chain;
-			*chain = n;
-		}
-	}
-	free(old);
-}
-
-/* What is known of a node, without the table's lock. */
-struct raw_info {
-	uint64_t id;
-	char *name; /* owned; "" is the bucket's root */
-	bool is_dir;
-	uint64_t size;
-	int64_t mtime_ms, found_us;
-};
-
-static void info_fini(struct raw_info *i)
-{
-	free(i->name);
-}
-#define auto_info __attribute__((cleanup(info_fini)))
-
-/* Enters or refreshes a node. False: another name has its id, so this one can't be shown. */
-static bool remember(struct raw *r, const struct raw_info *i)
-{
-	bool taken = false;
-	size_t n = strlen(i->name) + 1;
-	pthread_mutex_lock(&r->lock);
-	struct raw_node *node = find_locked(r, i->id);
-	if (!node) {
-		if (r->n > r->mask)
-			grow_locked(r);
-		node = xcalloc(1, sizeof *node + n);
-		node->id = i->id;
-		memcpy(node->name, i->name, n);
-		struct raw_node **chain = chain_of(r, i->id);
-		node->chain = *chain;
-		*chain = node;
-		r->n++;
-	} else {
-		taken = strcmp(node->name, i->name) != 0;
-	}
-	if (!taken) {
-		node->is_dir = i->is_dir;
-		node->size = i->size;
-		node->mtime_ms = i->mtime_ms;
-		node->found_us = i->found_us;
-	}
-	pthread_mutex_unlock(&r->lock);
-	if (taken)
-		log_warn("object not shown: its name hashes like another's", KV("object", i->name));
-	return !taken;
-}
-
-static bool recall(struct raw *r, uint64_t id, struct raw_info *out)
-{
-	pthread_mutex_lock(&r->lock);
-	struct raw_node *n = find_locked(r, id);
-	if (n)
-		*out = (struct raw_info){ id, xstrdup(n->name), n->is_dir, n->size, n->mtime_ms,
-			n->found_us };
-	pthread_mutex_unlock(&r->lock);
-	return n != NULL;
-}
 
 static int complain(const char *what, int r, const struct err *e)
 {
@@ -220,8 +69,8 @@ static int search_below(void *arg, const struct object_info *o)
 		}
 	}
 	if (s->found)
-		remember(s->raw, &i);
-	info_fini(&i);
+		raw_remember(s->raw, &i);
+	raw_info_fini(&i);
 	return s->found;
 }
 
@@ -232,11 +81,11 @@ static int search_top(void *arg, const struct object_info *o)
 	info_of_object(o, &i);
 	if (i.id == s->id) {
 		s->found = true;
-		remember(s->raw, &i);
+		raw_remember(s->raw, &i);
 	} else if (i.is_dir && node_bucket_first_part(i.id) == node_bucket_first_part(s->id)) {
 		vec_push(&s->parts, xasprintf("%s/", i.name));
 	}
-	info_fini(&i);
+	raw_info_fini(&i);
 	return s->found;
 }
 
@@ -252,7 +101,7 @@ static int resolve(struct fs *fs, uint64_t id, struct raw_info *out)
 		};
 		return 0;
 	}
-	if (recall(fs->raw, id, out))
+	if (raw_recall(fs->raw, id, out))
 		return 0;
 	struct search s = { .raw = fs->raw, .id = id };
 	struct err e = { .msg = "" };
@@ -264,7 +113,7 @@ static int resolve(struct fs *fs, uint64_t id, struct raw_info *out)
 	vec_fini(&s.parts);
 	if (r < 0)
 		return complain("bucket not listed", r, &e);
-	return s.found && recall(fs->raw, id, out) ? 0 : -ESTALE;
+	return s.found && raw_recall(fs->raw, id, out) ? 0 : -ESTALE;
 }
 
 static void fill_entry(struct fs *fs, const struct raw_info *i, struct fuse_entry_param *out)
@@ -326,7 +175,7 @@ static int ask(struct fs *fs, struct raw_info *i)
 
 static int lookup(struct fs *fs, uint64_t dir, const char *name, struct fuse_entry_param *out)
 {
-	auto_info struct raw_info d = { 0 }, i = { 0 };
+	auto_raw_info struct raw_info d = { 0 }, i = { 0 };
 	int r = resolve(fs, dir, &d);
 	if (r < 0)
 		return r;
@@ -339,7 +188,7 @@ static int lookup(struct fs *fs, uint64_t dir, const char *name, struct fuse_ent
 	r = ask(fs, &i);
 	if (r < 0)
 		return r;
-	if (!remember(fs->raw, &i))
+	if (!raw_remember(fs->raw, &i))
 		return -ENOENT;
 	fill_entry(fs, &i, out);
 	return 0;
@@ -349,31 +198,19 @@ static int lookup(struct fs *fs, uint64_t dir, const char *name, struct fuse_ent
 static void forget(struct fs *fs, uint64_t id, uint64_t count)
 {
 	(void)count;
-	if (!fs->raw)
-		return;
-	struct raw_node *gone = NULL;
-	pthread_mutex_lock(&fs->raw->lock);
-	struct raw_node **at = chain_of(fs->raw, id);
-	while (*at && (*at)->id != id)
-		at = &(*at)->chain;
-	if (*at && !(*at)->blob) {
-		gone = *at;
-		*at = gone->chain;
-		fs->raw->n--;
-	}
-	pthread_mutex_unlock(&fs->raw->lock);
-	free_node(gone);
+	if (fs->raw)
+		raw_forget(fs->raw, id);
 }
 
 static int getattr(struct fs *fs, uint64_t id, struct stat *out, double *timeout)
 {
-	auto_info struct raw_info i = { 0 };
+	auto_raw_info struct raw_info i = { 0 };
 	int r = resolve(fs, id, &i);
 	if (r == 0 && !i.is_dir && clock_monotonic_us() - i.found_us > FRESH_US) {
 		/* A file that is open goes on being there. */
 		r = ask(fs, &i);
 		if (r == 0)
-			remember(fs->raw, &i);
+			raw_remember(fs->raw, &i);
 		else if (r == -ENOENT)
 			r = 0;
 	}
@@ -422,7 +259,7 @@ static int read_names(struct fs *fs, const struct raw_info *dir, struct name_lis
 static int list(struct fs *fs, uint64_t dir, uint64_t cookie, bool want_attr, fs_emit_fn *emit, void *arg)
 {
 	(void)want_attr; /* the listing has them */
-	auto_info struct raw_info d = { 0 };
+	auto_raw_info struct raw_info d = { 0 };
 	int r = resolve(fs, dir, &d);
 	if (r < 0)
 		return r;
@@ -443,15 +280,15 @@ static int list(struct fs *fs, uint64_t dir, uint64_t cookie, bool want_attr, fs
 		if (at && l->entries.data[at - 1].hash == e->hash)
 			continue;
 		const char *name = name_list_name(l, e);
-		auto_info struct raw_info i = { .name = *d.name ? xasprintf("%s/%s", d.name, name)
-								: xstrdup(name),
+		auto_raw_info struct raw_info i = { .name = *d.name ? xasprintf("%s/%s", d.name, name)
+								    : xstrdup(name),
 			.is_dir = e->type == DT_DIR,
 			.size = e->number,
 			.mtime_ms = e->mtime_ms,
 			.found_us = now };
 		i.id = node_bucket(i.name);
 		struct fuse_entry_param entry;
-		if (!bucket_name_is_valid(i.name) || !remember(fs->raw, &i))
+		if (!bucket_name_is_valid(i.name) || !raw_remember(fs->raw, &i))
 			continue;
 		fill_entry(fs, &i, &entry);
 		if (emit(arg, name, &entry, cookie_make(COOKIE_NAMES, e->hash)))
@@ -462,7 +299,7 @@ static int list(struct fs *fs, uint64_t dir, uint64_t cookie, bool want_attr, fs
 
 static int open_node(struct fs *fs, uint64_t id, struct fuse_file_info *fi)
 {
-	auto_info struct raw_info i = { 0 };
+	auto_raw_info struct raw_info i = { 0 };
 	int r = resolve(fs, id, &i);
 	if (r < 0 || i.is_dir)
 		return r;
@@ -474,17 +311,10 @@ static int open_node(struct fs *fs, uint64_t id, struct fuse_file_info *fi)
 /* The node's blob, opened if need be: a reference. */
 static int blob_of(struct fs *fs, uint64_t id, struct raw_blob **out)
 {
-	pthread_mutex_lock(&fs->raw->lock);
-	struct raw_node *n = find_locked(fs->raw, id);
-	struct raw_blob *b = n ? n->blob : NULL;
-	if (b)
-		atomic_fetch_add(&b->refs, 1);
-	pthread_mutex_unlock(&fs->raw->lock);
-	if (b) {
-		*out = b;
+	*out = raw_blob(fs->raw, id);
+	if (*out)
 		return 0;
-	}
-	auto_info struct raw_info i = { 0 };
+	auto_raw_info struct raw_info i = { 0 };
 	int r = resolve(fs, id, &i);
 	if (r < 0)
 		return r;
@@ -495,23 +325,7 @@ static int blob_of(struct fs *fs, uint64_t id, struct raw_blob **out)
 	r = bucket_open(fs->options.bucket, i.name, &blob, &e);
 	if (r < 0)
 		return complain("object not opened", r, &e);
-	b = xcalloc(1, sizeof *b);
-	b->refs = 1;
-	b->blob = blob;
-	struct raw_blob *spare = NULL;
-	pthread_mutex_lock(&fs->raw->lock);
-	n = find_locked(fs->raw, id);
-	if (n && n->blob) {
-		spare = b;
-		b = n->blob;
-		atomic_fetch_add(&b->refs, 1);
-	} else if (n) {
-		atomic_fetch_add(&b->refs, 1);
-		n->blob = b;
-	}
-	pthread_mutex_unlock(&fs->raw->lock);
-	blob_unref(spare);
-	*out = b;
+	*out = raw_blob_opened(fs->raw, id, blob);
 	return 0;
 }
 
@@ -520,24 +334,19 @@ static void opened(struct fs *fs, uint64_t id)
 {
 	struct raw_blob *b;
 	if (fs->raw && blob_of(fs, id, &b) == 0)
-		blob_unref(b);
+		raw_blob_unref(b);
 }
 
 static void closed(struct fs *fs, uint64_t id)
 {
-	if (!fs->raw)
-		return;
-	pthread_mutex_lock(&fs->raw->lock);
-	struct raw_node *n = find_locked(fs->raw, id);
-	struct raw_blob *b = n ? take(n->blob) : NULL;
-	pthread_mutex_unlock(&fs->raw->lock);
-	blob_unref(b);
+	if (fs->raw)
+		raw_blob_closed(fs->raw, id);
 }
 
 static void read_done(struct fs *fs, struct fs_range *r)
 {
 	(void)fs;
-	blob_unref(r->owner);
+	raw_blob_unref(r->owner);
 }
 
 static int read_file(struct fs *fs, uint64_t id, size_t n, uint64_t at, struct fs_range *out)

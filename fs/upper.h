@@ -7,17 +7,23 @@
  * while somebody uses it: its descriptor is all there is of it, and stays until the kernel forgets the node. As
  * long as the file is open a copy is with the keeper, for the process that comes after this one.
  *
- *	upper_node.c  the table and the descriptors
- *	upper_dir.c   operations on names
- *	upper_file.c  operations on files, and attributes
+ *	upper_node.c   the table
+ *	upper_fd.c     descriptors
+ *	upper_leave.c  what is open and loses its names
+ *	upper_dir.c    operations on names
+ *	upper_file.c   operations on files, and attributes
+ *	upper_copy.c   copies of merged blocks' files, which link(2) makes
  */
 #ifndef FS_UPPER_H
 #define FS_UPPER_H
 
 #include "fs/fs.h"
+#include "fs/node_table.h"
 #include "lib/base/vec.h"
 
 #include <pthread.h>
+
+#define UPPER_DEPTH_MAX 1024u /* of directories in each other */
 
 struct upper_link {
 	uint64_t dir;
@@ -31,8 +37,8 @@ struct upper_link {
  *	leaving > 0	its last name is on its way out: who opens it now sees to it that a descriptor is kept
  */
 struct upper_node {
-	uint64_t id, generation;
-	struct upper_node *chain;       /* of the hash table */
+	struct node_entry node; /* of the table */
+	uint64_t generation;
 	struct upper_node *prev, *next; /* least recently used: nodes with descriptors and no pins */
 	unsigned pins;
 	uint64_t lookups;
@@ -56,8 +62,7 @@ struct upper {
 	pthread_mutex_t lock;
 	pthread_cond_t walked;
 	uint64_t walks_begun, walks_ended; /* one at a time */
-	struct upper_node **buckets;
-	size_t n_nodes, mask;
+	struct node_table nodes;
 	struct upper_node used; /* head of the list */
 	unsigned n_idle_fds;    /* of the nodes in it */
 	unsigned max_idle_fds;

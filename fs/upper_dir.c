@@ -26,7 +26,7 @@ static bool is_name(const char *name)
 
 static void fill_entry(const struct upper_node *n, struct fuse_entry_param *out)
 {
-	out->ino = n->id;
+	out->ino = n->node.id;
 	out->generation = n->generation;
 	out->entry_timeout = out->attr_timeout = FS_A_MOMENT_S;
 }
@@ -157,7 +157,7 @@ int upper_create(struct fs *fs, uint64_t dir, const char *name, mode_t mode, int
 	if (r == 0)
 		fill_entry(n, out);
 	else if (n)
-		upper_forget(fs->upper, n->id, 1);
+		upper_forget(fs->upper, n->node.id, 1);
 	if (r < 0 && is_new)
 		unlinkat(d.fd, name, 0);
 	if (fd >= 0)
@@ -180,7 +180,7 @@ int upper_remove(struct fs *fs, uint64_t dir, const char *name, bool is_dir)
 		return r;
 	r = upper_path_fd(u, n);
 	if (r >= 0) {
-		journal_note(journal_now(), JOURNAL_PRESENT, n->id, 0);
+		journal_note(journal_now(), JOURNAL_PRESENT, n->node.id, 0);
 		upper_leave_begin(u, n);
 		r = unlinkat(d.fd, name, is_dir ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 		if (r == 0)
@@ -231,10 +231,10 @@ int upper_rename(
 		r = 0;
 	/* An exchange that is done leaves both names there, each with what the other had. */
 	bool is_done = is_exchange && victim && n != victim && journal_found(op, JOURNAL_PRESENT) &&
-		       op->fact == victim->id && op->fact_2 == n->id;
+		       op->fact == victim->node.id && op->fact_2 == n->node.id;
 	if (r >= 0 && !is_done) {
 		bool leaves = victim && victim != n && !is_exchange;
-		journal_note(op, JOURNAL_PRESENT, n->id, victim ? victim->id : 0);
+		journal_note(op, JOURNAL_PRESENT, n->node.id, victim ? victim->node.id : 0);
 		if (leaves)
 			upper_leave_begin(u, victim);
 		r = renameat2(d.fd, name, new_d.fd, new_name, flags) < 0 ? -errno : 0;
@@ -340,7 +340,7 @@ int upper_list(struct fs *fs, uint64_t dir, uint64_t cookie, bool want_attr, fs_
 		fill_entry(n, &entry);
 		int full = emit(arg, name, &entry, cookie_make(COOKIE_NAMES, l->entries.data[i].hash));
 		if (full && want_attr)
-			upper_forget(fs->upper, n->id, 1);
+			upper_forget(fs->upper, n->node.id, 1);
 		upper_put(fs->upper, n);
 		if (full)
 			return 0;

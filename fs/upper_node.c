@@ -1,37 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of the upper directory's nodes. Descriptors are found from the top down: a node's O_PATH
- * descriptor is opened by name in its directory's, and every other descriptor through that one, so a rename
- * of a directory above does not matter, and a symbolic link is never followed. Who changes a name holds the
- * node's O_PATH descriptor meanwhile, so that everybody else finds that, not the name that is on its way.
+ * The table of the upper directory's nodes: how an inode becomes an id, an id a node, and which nodes and descriptors go when
+ * nobody uses them.
  */
 #include "fs/upper.h"
 
 #include "fs/fd_keeper.h"
 #include "fs/open_count.h"
 #include "lib/base/file.h"
-#include "lib/base/log.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define TABLE_MIN      256u
-#define DEPTH_MAX      1024u
-#define OPEN_TRIES     8u
 #define HANDLE_BYTES   128u
 #define IDLE_FDS_MIN   64u
 #define IDLE_FDS_LIMIT 1024u
-
-struct upper_proc_path upper_proc_path(int fd)
-{
-	struct upper_proc_path p;
-	snprintf(p.s, sizeof p.s, "/proc/self/fd/%d", fd);
-	return p;
-}
 
 /*
  * The id of an inode: number, and what tells it from an earlier file of that number. File handles hold the
@@ -61,51 +47,21 @@ static uint64_t identify(int dir_fd, const char *name, const struct stat *st, ui
 	return id;
 }
 
-static struct upper_node **chain_of(struct upper *u, uint64_t id)
-{
-	return &u->buckets[(size_t)(id * 0x9e3779b97f4a7c15ull >> 20) & u->mask];
-}
-
 static struct upper_node *find_locked(struct upper *u, uint64_t id)
 {
-	struct upper_node *n = *chain_of(u, id);
-	while (n && n->id != id)
-		n = n->chain;
-	return n;
-}
-
-static void grow_locked(struct upper *u)
-{
-	size_t old_n = u->mask + 1;
-	struct upper_node **old = u->buckets;
-	u->buckets = xcalloc(old_n * 2, sizeof *u->buckets);
-	u->mask = old_n * 2 - 1;
-	for (size_t i = 0; i < old_n; i++) {
-		for (struct upper_node *n = old[i], *next; n; n = next) {
-			next = n->chain;
-			struct upper_node **chain = chain_of(u, n->id);
-			n->chain = *chain;
-			*chain = n;
-		}
-	}
-	free(old);
+	return (struct upper_node *)node_table_find(&u->nodes, id);
 }
 
 static struct upper_node *add_locked(struct upper *u, uint64_t id, uint64_t generation, const struct stat *st)
 {
-	if (u->n_nodes > u->mask)
-		grow_locked(u);
 	struct upper_node *n = xcalloc(1, sizeof *n);
-	n->id = id;
+	n->node.id = id;
 	n->generation = generation;
 	n->dev = st->st_dev;
 	n->ino = st->st_ino;
 	n->mode = st->st_mode;
 	n->path_fd = n->read_fd = n->write_fd = -1;
-	struct upper_node **chain = chain_of(u, id);
-	n->chain = *chain;
-	*chain = n;
-	u->n_nodes++;
+	node_table_add(&u->nodes, &n->node);
 	return n;
 }
 
@@ -149,14 +105,15 @@ static void free_node(struct upper_node *n)
 	free(n);
 }
 
+static void free_entry(struct node_entry *e)
+{
+	free_node((struct upper_node *)e);
+}
+
 static void drop_locked(struct upper *u, struct upper_node *n)
 {
-	struct upper_node **at = chain_of(u, n->id);
-	while (*at != n)
-		at = &(*at)->chain;
-	*at = n->chain;
+	node_table_remove(&u->nodes, &n->node);
 	leave_list_locked(u, n);
-	u->n_nodes--;
 }
 
 /*
@@ -165,9 +122,9 @@ static void drop_locked(struct upper *u, struct upper_node *n)
  */
 static struct upper_node *unpin_locked(struct upper *u, struct upper_node *n, struct upper_node *spare)
 {
-	if (--n->pins || n->id == NODE_ROOT)
+	if (--n->pins || n->node.id == NODE_ROOT)
 		return NULL;
-	bool is_open = open_count_get(u->opens, n->id) > 0;
+	bool is_open = open_count_get(u->opens, n->node.id) > 0;
 	if (!n->lookups && !is_open) {
 		drop_locked(u, n);
 		return n;
@@ -264,7 +221,7 @@ int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsig
 	pin_locked(u, n);
 	n->lookups += lookups;
 	n->mode = st.st_mode;
-	add_link_locked(n, dir->id, name);
+	add_link_locked(n, dir->node.id, name);
 	pthread_mutex_unlock(&u->lock);
 	*node = n;
 	if (out) {
@@ -277,7 +234,7 @@ int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsig
 /* Enters everything below a directory. The kernel's ids survive this process, the table doesn't. */
 static void walk(struct upper *u, struct upper_node *dir, unsigned depth)
 {
-	if (depth > DEPTH_MAX || upper_path_fd(u, dir) < 0)
+	if (depth > UPPER_DEPTH_MAX || upper_path_fd(u, dir) < 0)
 		return;
 	int fd = openat(dir->path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -385,202 +342,6 @@ struct upper_node *upper_get(struct upper *u, uint64_t id)
 	return n;
 }
 
-static void keep(struct upper *u, struct upper_node *n)
-{
-	if (!u->keeper || !open_count_set_kept(u->opens, n->id))
-		return;
-	int fd = upper_path_fd(u, n);
-	int r = fd < 0 ? fd : u->keeper->keep(u->keeper, n->id, fd);
-	if (r < 0)
-		log_warn("descriptor of a removed file not kept", KV_U64("inode", n->ino),
-			KV("err", strerror(-r)));
-}
-
-/* Of the two who meet here, the one that looks second sees the other. */
-void upper_leave_begin(struct upper *u, struct upper_node *n)
-{
-	struct stat st;
-	unsigned leaving = atomic_fetch_add(&n->leaving, 1) + 1;
-	if (!open_count_get(u->opens, n->id))
-		return;
-	if (S_ISDIR(n->mode) || fstat(n->path_fd, &st) < 0 || st.st_nlink <= leaving)
-		keep(u, n);
-}
-
-void upper_leave_end(struct upper_node *n)
-{
-	atomic_fetch_sub(&n->leaving, 1);
-}
-
-void upper_keep_opened(struct upper *u, struct upper_node *n)
-{
-	if (n->id == NODE_ROOT)
-		return;
-	bool is_leaving = atomic_load(&n->leaving) > 0;
-	pthread_mutex_lock(&u->lock);
-	is_leaving |= !n->links.len;
-	pthread_mutex_unlock(&u->lock);
-	if (is_leaving)
-		keep(u, n);
-}
-
-/* Opens one of the node's names; -ENOENT where none of them leads to it. */
-static int open_by_name(struct upper *u, struct upper_node *n, unsigned depth);
-
-static int path_fd(struct upper *u, struct upper_node *n, unsigned depth)
-{
-	pthread_mutex_lock(&u->lock);
-	int fd = n->path_fd;
-	pthread_mutex_unlock(&u->lock);
-	if (fd >= 0)
-		return fd;
-	if (depth > DEPTH_MAX)
-		return -ENAMETOOLONG;
-	int r = -ENOENT;
-	/* A try fails where the name changed meanwhile; who changed it has left the descriptor in the node.
-	 */
-	for (unsigned i = 0; i < OPEN_TRIES && r == -ENOENT; i++)
-		r = open_by_name(u, n, depth);
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&u->lock);
-	int spare = -1;
-	if (n->path_fd < 0)
-		n->path_fd = r;
-	else if (n->path_fd != r)
-		spare = r;
-	fd = n->path_fd;
-	pthread_mutex_unlock(&u->lock);
-	if (spare >= 0)
-		close(spare);
-	return fd;
-}
-
-static int open_by_name(struct upper *u, struct upper_node *n, unsigned depth)
-{
-	for (size_t i = 0;; i++) {
-		uint64_t dir_id = 0;
-		auto_free char *name = NULL;
-		pthread_mutex_lock(&u->lock);
-		int fd = n->path_fd;
-		if (i < n->links.len) {
-			dir_id = n->links.data[i].dir;
-			name = xstrdup(n->links.data[i].name);
-		}
-		pthread_mutex_unlock(&u->lock);
-		if (fd >= 0)
-			return fd;
-		if (!name)
-			return -ENOENT;
-		struct upper_node *dir = upper_get(u, dir_id);
-		if (!dir)
-			continue;
-		int dir_fd = path_fd(u, dir, depth + 1);
-		fd = dir_fd < 0 ? dir_fd : openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		int r = fd < 0 ? (dir_fd < 0 ? dir_fd : -errno) : fd;
-		upper_put(u, dir);
-		if (r == -EMFILE || r == -ENFILE || r == -ENAMETOOLONG)
-			return r;
-		if (r < 0)
-			continue;
-		struct stat st;
-		if (fstat(r, &st) == 0 && st.st_ino == n->ino && st.st_dev == n->dev)
-			return r;
-		close(r);
-	}
-}
-
-int upper_path_fd(struct upper *u, struct upper_node *n)
-{
-	return path_fd(u, n, 0);
-}
-
-static int reopen(struct upper *u, struct upper_node *n, int flags)
-{
-	int fd = upper_path_fd(u, n);
-	if (fd < 0)
-		return fd;
-	if (!S_ISREG(n->mode) && !S_ISDIR(n->mode))
-		return -EINVAL;
-	fd = open(upper_proc_path(fd).s, flags | O_CLOEXEC | O_NOCTTY);
-	return fd < 0 ? -errno : fd;
-}
-
-/* Keeps `fd` unless somebody else was faster. */
-static int keep_fd(struct upper *u, int *slot, int fd)
-{
-	pthread_mutex_lock(&u->lock);
-	int mine = fd;
-	if (*slot < 0)
-		*slot = fd;
-	else
-		mine = -1;
-	int kept = *slot;
-	pthread_mutex_unlock(&u->lock);
-	if (mine < 0)
-		close(fd);
-	return kept;
-}
-
-int upper_read_fd(struct upper *u, struct upper_node *n)
-{
-	pthread_mutex_lock(&u->lock);
-	int fd = n->read_fd >= 0 ? n->read_fd : n->write_fd_reads ? n->write_fd : -1;
-	pthread_mutex_unlock(&u->lock);
-	if (fd >= 0)
-		return fd;
-	fd = reopen(u, n, O_RDONLY);
-	return fd < 0 ? fd : keep_fd(u, &n->read_fd, fd);
-}
-
-int upper_write_fd(struct upper *u, struct upper_node *n)
-{
-	pthread_mutex_lock(&u->lock);
-	int fd = n->write_fd;
-	pthread_mutex_unlock(&u->lock);
-	if (fd >= 0)
-		return fd;
-	fd = reopen(u, n, O_RDWR);
-	bool reads = fd >= 0;
-	if (fd == -EACCES)
-		fd = reopen(u, n, O_WRONLY);
-	if (fd < 0)
-		return fd;
-	if (reads) {
-		upper_give_write_fd(u, n, fd);
-		return n->write_fd;
-	}
-	return keep_fd(u, &n->write_fd, fd);
-}
-
-void upper_give_write_fd(struct upper *u, struct upper_node *n, int fd)
-{
-	pthread_mutex_lock(&u->lock);
-	bool kept = n->write_fd < 0;
-	if (kept) {
-		n->write_fd = fd;
-		n->write_fd_reads = true;
-	}
-	pthread_mutex_unlock(&u->lock);
-	if (!kept)
-		close(fd);
-}
-
-int upper_stat_fd(int fd, uint64_t id, struct stat *out)
-{
-	if (fstatat(fd, "", out, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	out->st_ino = id;
-	return 0;
-}
-
-struct upper_use upper_use(struct upper *u, uint64_t id)
-{
-	struct upper_use use = { .upper = u, .node = upper_get(u, id) };
-	use.fd = use.node ? upper_path_fd(u, use.node) : -ESTALE;
-	return use;
-}
-
 int upper_open(const char *dir, struct open_count *opens, struct fd_keeper *keeper, struct upper **out,
 	struct err *e)
 {
@@ -602,8 +363,7 @@ int upper_open(const char *dir, struct open_count *opens, struct fd_keeper *keep
 	u->keeper = keeper;
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_cond_init(&u->walked, NULL);
-	u->buckets = xcalloc(TABLE_MIN, sizeof *u->buckets);
-	u->mask = TABLE_MIN - 1;
+	node_table_init(&u->nodes);
 	u->used.prev = u->used.next = &u->used;
 	struct rlimit limit;
 	u->max_idle_fds = IDLE_FDS_MIN;
@@ -620,13 +380,7 @@ void upper_close(struct upper *u)
 {
 	if (!u)
 		return;
-	for (size_t i = 0; i <= u->mask; i++) {
-		for (struct upper_node *n = u->buckets[i], *next; n; n = next) {
-			next = n->chain;
-			free_node(n);
-		}
-	}
-	free(u->buckets);
+	node_table_fini(&u->nodes, free_entry);
 	pthread_cond_destroy(&u->walked);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
