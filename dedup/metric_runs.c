@@ -16,6 +16,7 @@
 
 #include "lib/base/crc32c.h"
 #include "lib/base/file.h"
+#include "lib/base/sorted.h"
 #include "lib/tsdb/append_file.h"
 #include "lib/tsdb/index_stream.h"
 
@@ -268,36 +269,27 @@ static void fill_run(const struct metric_runs *r, size_t i, struct metric_run *o
 	}
 }
 
+static bool starts_by(const struct metric_runs *r, size_t i, const struct run_row *place)
+{
+	struct run_row here = row(r, i);
+	return by_place(&here, place) <= 0;
+}
+
 bool metric_runs_at(const struct metric_runs *r, uint32_t segment, uint64_t offset, struct metric_run *out)
 {
 	struct run_row key = { .segment = segment, .offset = (uint32_t)MIN_OF(offset, UINT32_MAX) };
-	size_t lo = 0, hi = r->n; /* the first run that starts after it */
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		struct run_row here = row(r, mid);
-		if (by_place(&here, &key) <= 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo == 0 || row(r, lo - 1).segment != segment)
+	size_t after = lower_bound(i, r->n, starts_by(r, i, &key));
+	if (after == 0 || row(r, after - 1).segment != segment)
 		return false;
-	fill_run(r, lo - 1, out);
+	fill_run(r, after - 1, out);
 	return true;
 }
 
 bool metric_runs_of(const struct metric_runs *r, uint64_t metric, size_t k, struct metric_run *out)
 {
-	size_t lo = 0, hi = r->n;
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (row(r, place(r, mid)).metric < metric)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (k >= r->n - lo || row(r, place(r, lo + k)).metric != metric)
+	size_t first = lower_bound(i, r->n, row(r, place(r, i)).metric < metric);
+	if (k >= r->n - first || row(r, place(r, first + k)).metric != metric)
 		return false;
-	fill_run(r, place(r, lo + k), out);
+	fill_run(r, place(r, first + k), out);
 	return true;
 }

@@ -14,6 +14,7 @@
 #include "dedup/scan_policy.h"
 #include "lib/base/clock.h"
 #include "lib/base/metrics.h"
+#include "lib/base/sorted.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -162,16 +163,8 @@ static uint64_t block_id(const struct merged_block *b)
 /* The block's place in time; false: it isn't listed any more. */
 static bool find_locked(const struct prefetch *p, const struct merged_block *b, size_t *at)
 {
-	size_t lo = 0, hi = p->blocks.len;
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (by_time(&p->blocks.data[mid], &b) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	*at = lo;
-	return lo < p->blocks.len && p->blocks.data[lo] == b;
+	*at = lower_bound(i, p->blocks.len, by_time(&p->blocks.data[i], &b) < 0);
+	return *at < p->blocks.len && p->blocks.data[*at] == b;
 }
 
 static struct merged_block *block_of_id_locked(const struct prefetch *p, uint64_t id)

@@ -2,6 +2,7 @@
 #include "store/extents_files.h"
 
 #include "lib/base/file.h"
+#include "lib/base/sorted.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -148,16 +149,9 @@ void extents_files_remove(const char *dir, const struct extents_file_id *id)
 static bool is_in_map(const struct extents_map *m, uint64_t block)
 {
 	uint64_t blocks = EXTENTS_REGION_BYTES / m->block_bytes;
-	size_t low = 0, high = m->regions.len;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (m->regions.data[mid].index < block / blocks)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < m->regions.len && m->regions.data[low].index == block / blocks &&
-	       (m->regions.data[low].present >> block % blocks & 1);
+	size_t at = lower_bound(i, m->regions.len, m->regions.data[i].index < block / blocks);
+	return at < m->regions.len && m->regions.data[at].index == block / blocks &&
+	       (m->regions.data[at].present >> block % blocks & 1);
 }
 
 void extents_files_punch_unknown(
