@@ -8,6 +8,7 @@
 #include "store/extents_blocks.h"
 #include "store/extents_fetch.h"
 #include "store/extents_object.h"
+#include "store/extents_read.h"
 #include "store/readahead.h"
 
 #include <stdio.h>
@@ -62,12 +63,12 @@ static int extents_blob_read(struct blob *b, void *out, size_t n, uint64_t at, s
 	ssize_t got = extents_blocks_read(eb->x, eb->o, out, n, at);
 	size_t done = got > 0 ? (size_t)got : 0;
 	if (done == n)
-		extents_fetch_announce(eb->x, eb->source, ahead);
+		extents_announce(eb->x, eb->source, ahead);
 	while (done < n) {
 		uint64_t block = eb->x->options.block_bytes, from = at + done;
 		uint64_t window = EXTENTS_WINDOW_BLOCKS * block - from % block;
 		size_t piece = (size_t)MIN_OF(n - done, window);
-		int r = extents_fetch_read(eb->x, eb->source, (uint8_t *)out + done, piece, from, ahead, e);
+		int r = extents_read(eb->x, eb->source, (uint8_t *)out + done, piece, from, ahead, e);
 		if (r < 0)
 			return r;
 		ahead = (struct extents_ahead){ 0 };
@@ -100,7 +101,7 @@ static void extents_blob_will_read(struct blob *b, uint64_t at, uint64_t n)
 {
 	struct extents_blob *eb = (struct extents_blob *)b;
 	atomic_store_explicit(&eb->is_announced, true, memory_order_relaxed);
-	extents_fetch_announce(eb->x, eb->source, blocks_of(eb->x, at, at + n));
+	extents_announce(eb->x, eb->source, blocks_of(eb->x, at, at + n));
 }
 
 static void extents_blob_version(struct blob *b, char out[BLOB_VERSION_BYTES])

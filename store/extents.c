@@ -6,13 +6,13 @@
 #include "store/extents.h"
 
 #include "lib/base/file.h"
+#include "lib/base/thread.h"
 #include "lib/base/vec.h"
 #include "store/extents_fetch.h"
 #include "store/extents_object.h"
 #include "store/extents_room.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,17 +100,9 @@ static void *keeper(void *arg)
 
 static int start_keeper(struct extents *x)
 {
-	sigset_t all, old;
-	pthread_attr_t attr;
-	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, KEEPER_STACK_BYTES);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int r = pthread_create(&x->keeper, &attr, keeper, x);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
+	int r = thread_start(&x->keeper, KEEPER_STACK_BYTES, 0, keeper, x);
 	x->has_keeper = r == 0;
-	return -r;
+	return r;
 }
 
 static struct extents *new_extents(const struct extents_options *o)

@@ -8,49 +8,58 @@
  *	over      out of its object's list; its blocks are present, or not there as before
  *
  * Readers run what they wait for themselves as far as nobody else does, so that they never depend on the pool's threads
- * being free, or on there being any.
+ * being free, or on there being any. What is fetched for whom store/extents_read.h plans.
  */
 #ifndef STORE_EXTENTS_FETCH_H
 #define STORE_EXTENTS_FETCH_H
 
-#include "lib/base/blob.h"
-#include "store/extents_state.h"
+#include "store/extents_source.h"
 
-#define EXTENTS_FETCH_MAX_BLOCKS 64
-/* Blocks that one call of extents_fetch_read spans at most. */
-#define EXTENTS_WINDOW_BLOCKS 128
+#define EXTENTS_FETCH_MAX_BLOCKS 64 /* bits of `own` */
 
-/* An open object of the inner bucket, shared by its blob and the fetches it began. */
-struct extents_source {
-	struct blob *inner;
-	struct extents_object *o; /* borrowed: who holds a source holds the object too */
-	unsigned refs;            /* under the lock, as *open is */
-	unsigned *open;           /* sources of this bucket that are not closed */
+enum extents_fetch_state { FETCH_QUEUED, FETCH_RUNNING, FETCH_DONE };
+
+struct extents_fetch {
+	struct extents_source *source;
+	struct extents_object *o;
+	uint64_t first, last; /* blocks */
+	uint64_t own;         /* bit i: block first + i is marked as being fetched by this one */
+	unsigned refs;
+	enum extents_fetch_state state;
+	bool is_wanted; /* a read waits for it, or did */
+	bool is_prefetch;
+	TAILQ_ENTRY(extents_fetch) queue;
+	TAILQ_ENTRY(extents_fetch) link; /* of the object's */
+	pthread_cond_t done;
+	uint8_t *data; /* once it is done and did not fail */
+	int r;         /* what became of it, with err */
+	struct err err;
 };
 
-/* Takes `inner`. */
-struct extents_source *extents_source_new(
-	struct extents *x, struct extents_object *o, struct blob *inner, unsigned *open);
-void extents_source_unref(struct extents *x, struct extents_source *s);
+/* Marks the owned blocks, or takes the marks away. */
+void extents_fetch_mark_locked(struct extents *x, struct extents_fetch *f, uint64_t own, bool is_fetching);
 
-/* Reads from the store; -EBADMSG where the object is no longer the one that is cached. */
-int extents_source_read(
-	struct extents *x, struct extents_source *s, void *out, size_t n, uint64_t at, struct err *e);
+/* With one reference, which the queue, and later who runs it, has. */
+struct extents_fetch *extents_fetch_new_locked(
+	struct extents *x, struct extents_source *s, uint64_t first, uint64_t last, uint64_t own);
+void extents_fetch_unref(struct extents *x, struct extents_fetch *f);
+void extents_fetch_unref_all(struct extents *x, struct extents_fetches *all);
 
-/* What to fetch ahead, in blocks; none where first == last. */
-struct extents_ahead {
-	uint64_t first, last;
-};
+/* Into and out of the queue that is_wanted names. */
+void extents_fetch_queue_locked(struct extents *x, struct extents_fetch *f);
+void extents_fetch_unqueue_locked(struct extents *x, struct extents_fetch *f);
 
-/*
- * Reads n > 0 bytes at `at`, which span at most EXTENTS_WINDOW_BLOCKS blocks, waiting for what is not there. Announces
- * `ahead` once the read's own fetches are on their way.
- */
-int extents_fetch_read(struct extents *x, struct extents_source *s, void *out, size_t n, uint64_t at,
-	struct extents_ahead ahead, struct err *e);
+/* From queued to running: the caller runs it. */
+void extents_fetch_start_locked(struct extents *x, struct extents_fetch *f);
 
-/* Queues what is missing of the blocks. Never waits. */
-void extents_fetch_announce(struct extents *x, struct extents_source *s, struct extents_ahead ahead);
+/* A queued one that nobody waits for goes, to `out`. */
+void extents_fetch_drop_locked(struct extents *x, struct extents_fetch *f, struct extents_fetches *out);
+
+/* Fetches, tells who waits, and stores. The lock is not held; the fetch is running, and its first reference is used up. */
+void extents_fetch_run(struct extents *x, struct extents_fetch *f);
+
+/* Sees to it that a thread looks at the queues. Without any, readers still fetch for themselves. */
+void extents_fetch_wake_locked(struct extents *x);
 
 /* Drops what this bucket queued, and waits until its sources are closed; none of its blobs is open. */
 void extents_fetch_drain(struct extents *x, const unsigned *open);
