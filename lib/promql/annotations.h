@@ -15,7 +15,7 @@ struct annotations;
 struct annotations *annotations_new(void);
 void annotations_free(struct annotations *a); /* NULL is fine */
 
-/* The words without the place. Where they are there already nothing happens. */
+/* The words without "PromQL warning: " in front and the place behind. Where they are there already nothing happens. */
 void annotations_add(struct annotations *a, enum annotation_level level, struct span at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

@@ -4,11 +4,13 @@
  * values of one series at all steps of the query, whenever it is asked for one, from any thread:
  *
  *	open	selects series, matches, groups: labels and n_rows are there afterwards. One thread, children first
+ *	prepare	what needs all rows of a child: aggregations, topk. One thread, children first, after everything is open; it hands the
+ *		rows out to the others by exec_rows
  *	row	row i. Several threads at a time, each with a worker of its own
  *
  * So a chain of them over 20,000 series needs memory for one row a thread, an aggregation for groups x steps, and work is shared out
- * by rows. An operator that needs all rows of a child to compute one of its own (aggregations, topk) does that once, at the first
- * row that is asked for, in parallel (exec_rows).
+ * by rows. No operator waits for another thread's work in row(): what is shared was computed in prepare. An operator whose very labels
+ * depend on samples (count_values, sort in an instant query) prepares its children in open (op_prepare) and reads them there.
  */
 #ifndef PROMQL_OP_H
 #define PROMQL_OP_H
@@ -18,8 +20,11 @@
 #include "lib/promql/ast.h"
 #include "lib/tsdb/series_source.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+
+struct thread_pool;
 
 /* The times at which a (sub)query is evaluated: start, start + step, ... n of them, n >= 1. ms */
 struct steps {
@@ -61,11 +66,15 @@ struct exec {
 	int64_t lookback_ms;
 	uint64_t max_samples; /* at a time; 0: no limit */
 	_Atomic uint64_t samples_now, samples_peak, samples_total;
-	int64_t until_us; /* by the monotonic clock; 0: no limit */
-	atomic_bool is_cancelled;
-	atomic_int failed; /* 0, or -errno: the first failure, whose words are in error */
+	int64_t until_us;          /* by the monotonic clock; 0: no limit */
+	const atomic_bool *cancel; /* the asker's; may be NULL */
+	atomic_int failed;         /* 0, or -errno: the first failure, whose words are in error */
 	struct err error;
 	bool delayed_name_removal;
+
+	pthread_mutex_t lock; /* of error */
+	struct worker *workers;
+	struct thread_pool *pool; /* made when it is first of use */
 };
 
 struct op {
@@ -75,12 +84,20 @@ struct op {
 	const struct label_set
 		*labels; /* after open: n_rows of them, not necessarily sorted or without duplicates */
 	size_t n_rows;
+	/*
+	 * Only where names are removed at the end of the query (exec->delayed_name_removal): rows whose labels still have the name that
+	 * they are to lose. NULL: none.
+	 */
+	const bool *drops_name;
 	bool is_scalar; /* one row without labels, a float at every step */
+	bool is_open, is_prepared;
+	unsigned n_refs; /* beyond the first: an operator may have several parents */
 };
 
 struct op_ops {
 	const char *name; /* in --explain */
 	int (*open)(struct op *op, struct exec *x);
+	int (*prepare)(struct op *op, struct exec *x); /* NULL: nothing to do */
 	/* 0, or -errno with exec_fail called. Row i as it is at each step; cells that have no sample stay CELL_NONE. */
 	int (*row)(struct op *op, struct worker *w, size_t i, struct row *out);
 	/* Appends what it does, on one line, for people; may be NULL. */
@@ -89,9 +106,25 @@ struct op_ops {
 	void (*free)(struct op *op); /* its children too */
 };
 
+/* Children first, each operator once, however many parents it has. 0, or -errno with exec_fail called. */
 int op_open(struct op *op, struct exec *x);
+int op_prepare(struct op *op, struct exec *x);
+
 int op_row(struct op *op, struct worker *w, size_t i, struct row *out);
-void op_free(struct op *op); /* NULL is fine */
+struct op *op_ref(struct op *op);
+void op_free(struct op *op); /* lets go of one reference; NULL is fine */
+
+static inline bool op_row_drops_name(const struct op *op, size_t i)
+{
+	return op->drops_name && op->drops_name[i];
+}
+
+/* Gives op its inner's rows' labels, and their fate; or without names, now or at the end of the query. For open. */
+void op_keep_labels(struct op *op, const struct op *inner);
+void op_drop_names(struct op *op, struct exec *x, const struct op *inner);
+
+/* Without what describes the metric and not the series: __name__, __type__, __unit__. Over the same bytes. */
+struct label_set labels_without_metadata(struct arena *a, const struct label_set *s);
 
 /* A row whose cells lie in the worker's scratch, empty. row_fini frees its histograms. */
 struct row row_new(struct worker *w, uint32_t n);
@@ -114,16 +147,21 @@ static inline void row_set_histogram(
 	r->kind[i] = CELL_HISTOGRAM;
 }
 
+/* Zero everything else of x that isn't wanted. threads 0: one a core. */
+void exec_init(struct exec *x, struct series_source *source, struct budget *budget, unsigned threads);
+void exec_fini(struct exec *x);
+
 /*
  * Calls fn for i = 0 .. n - 1, shared out over the run's threads, each with a worker of its own whose scratch is released after each call.
- * Ends early at the first failure, which it returns, or when the run is over (cancelled, too late, too much memory).
+ * Ends early at the first failure, which it returns, or when the run is over (cancelled, too late, too much memory). Within fn of another
+ * one it is done by the caller alone, with its worker.
  */
 int exec_rows(struct exec *x, size_t n, int (*fn)(void *arg, struct worker *w, size_t i), void *arg);
 
 /* Remembers the first failure of a run; returns r. The words are the whole message of the answer. */
 int exec_fail(struct exec *x, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Whether the run must end, -errno with exec_fail called: asked for once a row. -ECANCELED, -ETIME, -ENOMEM (memory), -EDQUOT (samples). */
+/* 0, or why the run must end, with exec_fail called: asked for once a row. -ECANCELED, -ETIME, -ENOMEM (memory), -EDQUOT (samples). */
 int exec_check(struct exec *x);
 
 /* Samples that are held, for max_samples and stats; negative when they are let go. */

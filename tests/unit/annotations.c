@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/promql/annotations.h"
+#include "lib/base/buf.h"
+#include "tests/support/test.h"
+
+static void gather(void *arg, const char *text)
+{
+	buf_printf(arg, "%s\n", text);
+}
+
+TEST(each_is_said_once_with_its_place_in_the_order_of_words)
+{
+	struct annotations *a = annotations_new();
+	for (int i = 0; i < 100; i++) {
+		annotations_add(a, ANNOTATION_INFO, (struct span){ 2, 4 }, "number %d", i % 20);
+		annotations_add(a, ANNOTATION_WARNING, (struct span){ 0, 4 }, "number %d", 7);
+		annotations_add(a, ANNOTATION_WARNING, (struct span){ 6, 7 }, "a thing is odd: \"%s\"", "x");
+	}
+	auto_buf struct buf b = { 0 };
+	annotations_each(a, ANNOTATION_WARNING, TEXT("up +\n x"), 0, gather, &b);
+	CHECK_STR(
+		buf_str(&b), "PromQL warning: a thing is odd: \"x\" (2:2)\nPromQL warning: number 7 (1:1)\n");
+	buf_reset(&b);
+	annotations_each(a, ANNOTATION_INFO, TEXT("up +\n x"), 2, gather, &b);
+	CHECK_STR(buf_str(&b), "PromQL info: number 0 (1:3)\nPromQL info: number 1 (1:3)\n18 more info "
+			       "annotations omitted\n");
+	annotations_free(a);
+}
+
+TEST_MAIN()
