@@ -18,6 +18,7 @@ struct track {
 	uint64_t run_from, run_to;
 	uint64_t from, to; /* announced */
 	uint64_t start;    /* the touch that this began with */
+	uint64_t read_to;  /* where the furthest read ended; 0: too short a read to tell the next ones from */
 	uint64_t window,
 		used;       /* of a scan: the last window, and bytes that were read since it was announced */
 	unsigned hop, span; /* a wave's that brought it; 0: none */
@@ -105,10 +106,24 @@ static void advise(struct scan_advices *out, const struct track *t, uint64_t fro
 		vec_push(out, (struct scan_advice){ t->block, t->segment, from, to, is_scan });
 }
 
-/* Where a run's last page's neighbourhood ends: a fault there reads so far. */
+/* A read ends here. The kernel's full ones of a mapping follow each other without a gap or an overlap. */
+static void note_read(struct track *t, uint64_t at, uint64_t n)
+{
+	if (n > SCAN_PAD_BYTES && n <= SCAN_READ_BYTES)
+		t->read_to = MAX_OF(t->read_to, at + n);
+}
+
+/*
+ * Where the reads for this run end. A fault on its last page reads that page's neighbourhood. Who went through it has the
+ * kernel read ahead by one read, too, which starts when the last one of the run is touched.
+ */
 static uint64_t padded_end(const struct track *t)
 {
-	return t->run_to + SCAN_PAD_BYTES;
+	uint64_t end = t->run_to + SCAN_PAD_BYTES;
+	if (!t->read_to || t->read_to >= t->run_to)
+		return MAX_OF(end, t->read_to);
+	uint64_t reads = (t->run_to - t->read_to + SCAN_READ_BYTES - 1) / SCAN_READ_BYTES;
+	return t->read_to + (reads + 1) * SCAN_READ_BYTES;
 }
 
 /* The rest of the run from t->to on, as much as one window takes; returns its bytes. */
@@ -135,14 +150,17 @@ bool scan_policy_is_scanned(const struct scan_policy *p, uint64_t metric, int64_
 	return false;
 }
 
-/* The run that is scanned in one block is scanned in all where it was touched, or was about to be. */
+/*
+ * The run that is scanned in one block is scanned in all where it was touched: Prometheus reads the first chunk in every
+ * block of a query before the second one in any. A wave that went on past the query's blocks is not followed by megabytes.
+ */
 static void scan_others(struct scan_policy *p, const struct track *first, uint64_t left, int64_t now_us,
 	struct scan_advices *out)
 {
 	for (unsigned i = 0; i < SETS * WAYS && left; i++) {
 		struct track *t = &p->tracks[0][0] + i;
 		if (t == first || t->metric != first->metric || t->group != first->group || t->is_scanned ||
-			!is_recent(t, now_us))
+			!t->is_touched || !is_recent(t, now_us))
 			continue;
 		left -= MIN_OF(left, next_window(t, SCAN_WINDOW_BYTES, out));
 	}
@@ -182,6 +200,7 @@ static void first_touch(struct scan_policy *p, const struct scan_run *run, uint6
 	t->start = point;
 	t->from = at;
 	t->to = at + n;
+	note_read(t, at, n);
 	if (straight)
 		return;
 	if (is_scan) {
@@ -207,13 +226,16 @@ static void go_on(struct track *t, const struct scan_run *run, uint64_t point, s
 	};
 }
 
-/* Inside of what was announced. */
-static void go_along(struct track *t, const struct scan_run *run, uint64_t point, struct scan_advices *out,
-	struct scan_wave *wave)
+/* Inside of what was announced. Who comes late to a scan of other blocks goes on with it here. */
+static void go_along(struct track *t, const struct scan_run *run, uint64_t point, bool is_metric_scanned,
+	struct scan_advices *out, struct scan_wave *wave)
 {
+	bool is_late = !t->is_touched && !t->is_scanned && is_metric_scanned;
 	t->is_touched = true;
+	if (is_late)
+		next_window(t, SCAN_WINDOW_BYTES, out);
 	go_on(t, run, point, wave);
-	if (!t->is_scanned || t->to >= padded_end(t) || point + t->window / 2 < t->to)
+	if (is_late || !t->is_scanned || t->to >= padded_end(t) || point + t->window / 2 < t->to)
 		return;
 	/* Where little of a window was read, a larger one would be waste. */
 	bool is_dense = t->used >= t->window / 8;
@@ -233,11 +255,13 @@ void scan_policy_touch(struct scan_policy *p, const struct scan_run *run, uint64
 	}
 	t->used_us = now_us;
 	t->used += n;
+	note_read(t, at, n);
 	/* What ends behind the announced range waits for the rest of it anyway: that it comes is known now, not at its end. */
 	bool is_past = at + n > t->to && t->to < padded_end(t) && t->is_touched;
 	bool is_near = point >= t->from && is_past && point <= t->to + NEAR_BYTES;
 	if (point >= t->from && point < t->to && !is_past) {
-		go_along(t, run, point, out, wave);
+		bool is_metric_scanned = !t->is_touched && scan_policy_is_scanned(p, run->metric, now_us);
+		go_along(t, run, point, is_metric_scanned, out, wave);
 	} else if (!t->is_touched) { /* the wave missed the place */
 		start_at(t, at, n, out);
 		go_on(t, run, point, wave);

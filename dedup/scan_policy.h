@@ -7,7 +7,9 @@
  *					series asks for that much in each block
  *	again, where that ends		where it may still be the same series: as much as a series takes. Otherwise the run is
  *					being scanned: the rest of it, in windows that double, also in all blocks where its
- *					metric was touched lately
+ *					metric was touched lately, up to where the kernel's reads will end
+ *	first touch of a run that is	the rest of it
+ *	scanned in another block
  *	again, somewhere else		once or twice: as the first time. Then it counts as a scan
  *	the end of a window is near	the next one
  *	a reader that came straight	nothing: it reads the file, not the metric
@@ -23,6 +25,7 @@
 
 #define SCAN_FIRST_BYTES  (192u << 10) /* around a first touch */
 #define SCAN_PAD_BYTES    (64u << 10)  /* the kernel reads this much around a page */
+#define SCAN_READ_BYTES   (128u << 10) /* and this much at once */
 #define SCAN_WINDOW_BYTES (8u << 20)   /* the first of a scan */
 #define SCAN_WINDOW_MAX   (64u << 20)
 #define SCAN_AT_ONCE      (256u << 20) /* bytes that one touch sets off, in all blocks */

@@ -76,18 +76,66 @@ TEST(a_reader_that_goes_on_scans_the_run_in_all_blocks_it_was_touched_in)
 	other.metric = 78;
 	touch(p, &a, 1 * MB, PAGES, SECOND);
 	match(p, &b, 1, SECOND);
+	touch(p, &b, 1 * MB, 4 * KB, SECOND);
 	touch(p, &other, 1 * MB, PAGES, SECOND);
 	touch(p, &a, 1 * MB + SCAN_FIRST_BYTES, 64 * KB, SECOND);
 	CHECK_INT(advices.len, 2);
 	for (size_t i = 0; i < 2; i++) {
 		CHECK(advices.data[i].is_scan);
 		CHECK(advices.data[i].block != 3);
-		CHECK_INT(advices.data[i].to, RUN_END + SCAN_PAD_BYTES);
+		CHECK(advices.data[i].to >= RUN_END + SCAN_PAD_BYTES);
 	}
 	CHECK(scan_policy_is_scanned(p, 77, SECOND));
 	CHECK(!scan_policy_is_scanned(p, 78, SECOND));
 	CHECK(!scan_policy_is_scanned(p, 77, 60 * SECOND));
 	scan_policy_free(p);
+}
+
+TEST(a_block_that_only_the_wave_reached_is_scanned_once_somebody_touches_it)
+{
+	struct scan_policy *p = scan_policy_new();
+	struct scan_run a = run_of(1), b = run_of(2);
+	touch(p, &a, 1 * MB, PAGES, SECOND);
+	match(p, &b, 1, SECOND);
+	touch(p, &a, 1 * MB + SCAN_FIRST_BYTES, 64 * KB, SECOND);
+	CHECK_INT(advices.len, 1);
+	CHECK_INT(advices.data[0].block, 1);
+	touch(p, &b, 1 * MB, 4 * KB, SECOND);
+	CHECK_INT(advices.len, 1);
+	CHECK_INT(advices.data[0].block, 2);
+	CHECK(advices.data[0].is_scan);
+	CHECK_INT(advices.data[0].to, RUN_END + SCAN_PAD_BYTES);
+	touch(p, &b, 1 * MB + 4 * KB, 4 * KB, SECOND);
+	CHECK_INT(advices.len, 0);
+	scan_policy_free(p);
+}
+
+TEST(a_touch_of_what_the_wave_reached_is_no_scan_while_nobody_scans)
+{
+	struct scan_policy *p = scan_policy_new();
+	struct scan_run a = run_of(1), b = run_of(2);
+	touch(p, &a, 1 * MB, PAGES, SECOND);
+	match(p, &b, 1, SECOND);
+	touch(p, &b, 1 * MB, PAGES, SECOND);
+	CHECK_INT(advices.len, 0);
+	scan_policy_free(p);
+}
+
+/* What a mapping's reader has the kernel ask for: [before, before + 128 KiB) of the run, and so on, one read ahead of it. */
+TEST(a_scan_announces_all_that_the_kernel_will_read_for_it)
+{
+	for (uint64_t before = 0; before < PAGES; before += 4 * KB) {
+		struct scan_policy *p = scan_policy_new();
+		struct scan_run a = run_of(1);
+		uint64_t at = a.from - before, announced = 0;
+		for (; at < RUN_END; at += PAGES) {
+			touch(p, &a, at, PAGES, SECOND);
+			vec_each (x, &advices)
+				announced = MAX_OF(announced, x->to);
+		}
+		CHECK_INT(announced, at + PAGES);
+		scan_policy_free(p);
+	}
 }
 
 TEST(windows_of_a_long_run_double_while_they_are_read)
