@@ -13,7 +13,7 @@
 
 /* Samples of one call. */
 struct run {
-	struct samples floats;
+	struct sample_list floats;
 	struct histogram_chunk *histograms;
 };
 

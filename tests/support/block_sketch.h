@@ -22,7 +22,7 @@ struct sample {
 	uint64_t v; /* bits of a double; of a histogram, its sum */
 };
 
-struct samples {
+struct sample_list {
 	VEC(struct sample) list;
 };
 

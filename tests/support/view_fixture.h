@@ -40,7 +40,7 @@ bool merged_file_read(struct merged_block *b, const char *name, struct buf *out)
 
 /* What reading one series gave. */
 struct merged_series {
-	struct samples samples;
+	struct sample_list samples;
 	unsigned chunks, zeros; /* zeros: chunks whose bytes are zeros */
 	bool incomplete;        /* some bytes could not be had now */
 	uint8_t encodings[64];  /* of the chunks */

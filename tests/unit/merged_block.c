@@ -40,7 +40,7 @@ static void write_replica(struct view_fixture *f, const char *name, size_t n, si
 	struct block_sketch *s = replica(name);
 	int64_t t = T0 + (name[0] == 'b' ? B_MS : 0);
 	double offset = name[0] == 'b' ? OFFSET_B : OFFSET_A;
-	struct samples list = { 0 };
+	struct sample_list list = { 0 };
 	for (size_t i = 0; i < n; i++) {
 		int64_t at = t + (int64_t)i * STEP;
 		if (i < from || i >= to)
@@ -401,7 +401,7 @@ TEST(a_marker_of_the_base_goes_where_another_replica_goes_on)
 {
 	struct view_fixture *f = view_fixture_new();
 	struct block_sketch *a = replica("a");
-	struct samples list = { 0 };
+	struct sample_list list = { 0 };
 	for (int i = 0; i < 100; i++)
 		if (i <= 40 || i >= 60)
 			vec_push(&list.list,
@@ -425,7 +425,7 @@ TEST(the_marker_at_the_end_of_both_replicas_stays)
 	struct view_fixture *f = view_fixture_new();
 	for (int r = 0; r < 2; r++) {
 		struct block_sketch *s = replica(r ? "b" : "a");
-		struct samples list = { 0 };
+		struct sample_list list = { 0 };
 		for (int i = 0; i <= 50; i++) {
 			int64_t t = T0 + i * STEP + r * B_MS;
 			bool miss = r == 0 && i >= 20 && i < 25;
@@ -489,7 +489,7 @@ TEST(floats_and_histograms_in_one_slot_become_chunks_of_their_own)
 	struct view_fixture *f = view_fixture_new();
 	struct block_sketch *a = replica("a"), *b = replica("b");
 	/* One chunk of a with a hole, in which b has histograms. */
-	struct samples list = { 0 };
+	struct sample_list list = { 0 };
 	for (int i = 0; i < 100; i++)
 		if (i < 40 || i >= 60)
 			vec_push(&list.list,
@@ -543,7 +543,7 @@ static void write_halves(struct view_fixture *f)
 	uint64_t seed = 1;
 	for (int r = 0; r < 2; r++) {
 		struct block_sketch *s = replica(r ? "b" : "a");
-		struct samples list = { 0 };
+		struct sample_list list = { 0 };
 		for (int i = 0; i < 110; i++)
 			if (i / 10 % 2 == r)
 				vec_push(&list.list,

@@ -26,7 +26,7 @@ struct bench {
 	struct tombstones tombstones;
 	struct buf out;
 	struct slot_result result;
-	struct samples got;
+	struct sample_list got;
 	uint8_t encoding;
 };
 
