@@ -38,6 +38,25 @@ static bool is_hidden(uint32_t c)
 	       (c >= 0xe000 && c <= 0xf8ff) || c == 0xfeff;
 }
 
+bool quote_is_printable(uint32_t c)
+{
+	return c < 0x80 ? c >= 0x20 && c != 0x7f : !is_hidden(c);
+}
+
+void quote_add_char(struct buf *out, uint32_t c)
+{
+	buf_add_u8(out, '\'');
+	if (c == '\'')
+		buf_add_str(out, "\\'");
+	else if (c < 0x80 && c != '"')
+		add_byte(out, (char)c);
+	else if (quote_is_printable(c))
+		utf8_add(out, c);
+	else
+		buf_printf(out, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+	buf_add_u8(out, '\'');
+}
+
 void quote_add(struct buf *out, const char *p, size_t n)
 {
 	buf_add_u8(out, '"');

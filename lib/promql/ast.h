@@ -19,8 +19,8 @@ struct span {
 
 enum value_type { VALUE_NONE, VALUE_SCALAR, VALUE_STRING, VALUE_VECTOR, VALUE_MATRIX };
 const char *value_type_name(enum value_type t); /* "scalar", "string", "instant vector", "range vector" */
-const char *value_type_short_name(
-	enum value_type t); /* as in answers: "scalar", "string", "vector", "matrix" */
+/* As in answers: "scalar", "string", "vector", "matrix". */
+const char *value_type_short_name(enum value_type t);
 
 enum expr_kind {
 	EXPR_NUMBER,
@@ -85,6 +85,8 @@ struct vector_matching {
 	bool is_on;          /* else ignoring */
 	struct text *labels; /* sorted, none twice */
 	size_t n_labels;
+	struct text *written; /* the same as they stand in the query */
+	size_t n_written;
 	struct text *include; /* group_left(...), group_right(...), in the order given */
 	size_t n_include;
 	bool fills_left, fills_right; /* fill modifiers: what a missing sample of that side counts as */
@@ -102,14 +104,15 @@ struct range_modifiers {
 	bool is_anchored, is_smoothed;  /* extended range selectors */
 };
 
-/* In duration expressions: step(), range(), min(a, b), max(a, b), and arithmetic on them. */
+/* In duration expressions: step(), range(), min_of(a, b), max_of(a, b), and arithmetic on them. */
 enum duration_op {
 	DURATION_STEP,
 	DURATION_RANGE,
 	DURATION_MIN,
 	DURATION_MAX,
 	DURATION_ARITHMETIC,
-	DURATION_NEGATE
+	DURATION_NEGATE, /* of right, as DURATION_PLUS */
+	DURATION_PLUS    /* +step(), and what a number in parentheses is */
 };
 
 struct function;
@@ -118,6 +121,7 @@ struct expr {
 	enum expr_kind kind;
 	enum value_type type; /* set by the parser's check */
 	struct span span;
+	uint32_t height; /* of the tree from here down, 1 for a leaf; at most QUERY_MAX_DEPTH */
 	union {
 		struct {
 			double value;
@@ -153,6 +157,8 @@ struct expr {
 			bool is_without;
 			struct text *labels; /* sorted, none twice */
 			size_t n_labels;
+			struct text *written; /* the same as they stand in the query */
+			size_t n_written;
 		} aggregate;
 		struct {
 			enum binary_op op;
@@ -169,6 +175,7 @@ struct expr {
 		struct {
 			enum duration_op op;
 			enum binary_op arithmetic;
+			bool is_wrapped;           /* stands in parentheses */
 			struct expr *left, *right; /* numbers are EXPR_NUMBER, in seconds */
 		} duration;
 	};

@@ -10,8 +10,8 @@
 struct function {
 	const char *name;
 	enum value_type args[FUNCTION_ARGS_MAX];
-	unsigned n_args; /* of args that are given */
-	int variadic; /* 0: exactly n_args; k > 0: up to k of the last may be left out; -1: the last may repeat or be left out */
+	unsigned n_args; /* of args that are given; arguments past them have the type of the last */
+	int variadic; /* 0: exactly n_args; k > 0: n_args - 1, and up to k more; -1: n_args - 1, and any number more */
 	enum value_type returns;
 	bool is_experimental;
 };

@@ -25,4 +25,18 @@ TEST(text_is_quoted_as_go_does)
 	check("\xc2\x80\xe2\x80\x8b\xef\xbb\xbf", "\"\\u0080\\u200b\\ufeff\"");
 }
 
+TEST(a_character_is_quoted_as_go_does)
+{
+	static const struct {
+		uint32_t c;
+		const char *want;
+	} t[] = { { 'a', "'a'" }, { '\'', "'\\''" }, { '"', "'\"'" }, { '\\', "'\\\\'" }, { '\n', "'\\n'" },
+		{ 1, "'\\x01'" }, { 0xe9, "'\xc3\xa9'" }, { 0x200b, "'\\u200b'" } };
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		auto_buf struct buf out = { 0 };
+		quote_add_char(&out, t[i].c);
+		CHECK_STR(buf_str(&out), t[i].want);
+	}
+}
+
 TEST_MAIN()
