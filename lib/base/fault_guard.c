@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The innermost guard of a thread is a jump buffer that the handler jumps to. Saving and restoring the signal mask would cost two
- * system calls a guard; SA_NODEFER leaves nothing to restore.
+ * The innermost guard of a thread is a jump buffer that the handler jumps to. Saving the signal mask there would cost a system call a
+ * guard; the kernel has saved it, too, for the return from the handler, and that one is put back.
  */
 #include "lib/base/fault_guard.h"
 
@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <ucontext.h>
 
 struct guard {
 	sigjmp_buf back;
@@ -22,8 +23,10 @@ static struct sigaction before;
 static void on_sigbus(int number, siginfo_t *info, void *context)
 {
 	/* A code of 0 or less: somebody sent the signal, no page is missing. */
-	if (innermost && info->si_code > 0)
+	if (innermost && info->si_code > 0) {
+		pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)context)->uc_sigmask, NULL);
 		siglongjmp(innermost->back, 1);
+	}
 	if (before.sa_flags & SA_SIGINFO) {
 		before.sa_sigaction(number, info, context);
 	} else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
@@ -38,7 +41,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 
 static void install(void)
 {
-	struct sigaction ours = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction ours = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
 	sigemptyset(&ours.sa_mask);
 	sigaction(SIGBUS, &ours, &before);
 }

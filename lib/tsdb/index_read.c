@@ -235,8 +235,8 @@ static int find_list(const struct index_read *r, const struct index_name *name, 
 	struct postings *out, struct err *e)
 {
 	struct index_values v;
-	struct text found;
-	uint64_t list;
+	struct text found = { 0 };
+	uint64_t list = 0;
 	*out = (struct postings){ 0 };
 	int x = index_values_begin(r, name, value, &v, e);
 	if (x == 0)
