@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Most slots have a base chunk without a gap: its times say so, and its frame is the slot's content as it
- * stands; the other replicas' chunks are not even fetched. Otherwise every source is decoded into columns, a
- * replica's chunks are joined to a line, the lines are merged by their times (dedup/timeline.c), and the
- * chosen samples encoded again.
+ * stands; the other replicas' chunks are not even fetched, or, at a window's edge, only looked at. Otherwise every
+ * source is decoded into columns, a replica's chunks are joined to a line, the lines are merged by their times
+ * (dedup/timeline.c), and the chosen samples encoded again.
  */
 #include "dedup/slot_merge_private.h"
 
@@ -50,8 +50,17 @@ void slot_merger_free(struct slot_merger *m)
 	free(m);
 }
 
-/* Whether the base alone, without a look at the others, is the answer. */
-static bool base_is_whole(const struct slot *slot, const struct slot_merger *m)
+/*
+ * What is known of a base without a gap: the shortest distance of its samples, and whether another replica's may come before
+ * the first or after the last of them, since nothing is known to stand on that side.
+ */
+struct whole_base {
+	int64_t shortest;
+	bool is_open_before, is_open_after;
+};
+
+/* Whether the base alone is the answer, but for what the others may have on its open sides. */
+static bool base_is_whole(const struct slot *slot, const struct slot_merger *m, struct whole_base *whole)
 {
 	const struct decoded_chunk *d = &m->decoded.data[0];
 	const int64_t *t = times_of(m, d);
@@ -63,21 +72,38 @@ static bool base_is_whole(const struct slot *slot, const struct slot_merger *m)
 		shortest = MIN_OF(shortest, delta);
 		longest = MAX_OF(longest, delta);
 	}
-	if (t[0] > slot->from) {
-		if (slot->left == INT64_MIN)
-			return false;
+	whole->shortest = shortest;
+	whole->is_open_before = t[0] > slot->from && slot->left == INT64_MIN;
+	whole->is_open_after = t[d->n - 1] + 1 < slot->to && slot->right == INT64_MAX;
+	if (t[0] > slot->from && !whole->is_open_before)
 		longest = MAX_OF(longest, t[0] - slot->left);
-	}
-	if (t[d->n - 1] + 1 < slot->to) {
-		if (slot->right == INT64_MAX)
-			return false;
+	if (t[d->n - 1] + 1 < slot->to && !whole->is_open_after)
 		longest = MAX_OF(longest, slot->right - t[d->n - 1]);
-	}
 	if (2 * longest > 3 * shortest)
 		return false;
 	for (size_t i = 0; i < d->n; i++)
 		if (mark_of(m, d, i) == STALE_NAN_BITS)
 			return false;
+	return true;
+}
+
+/*
+ * Whether nothing of another replica would be taken on an open side of the base: no sample that keeps half an interval away
+ * from it, no marker behind it. So it mostly is in the first and the last slot of a series in its block.
+ */
+static bool others_add_nothing(const struct slot_merger *m, const struct whole_base *whole)
+{
+	const struct decoded_chunk *base = &m->decoded.data[0];
+	int64_t first = times_of(m, base)[0], last = times_of(m, base)[base->n - 1];
+	for (size_t i = 1; i < m->decoded.len; i++) {
+		const struct decoded_chunk *d = &m->decoded.data[i];
+		const int64_t *t = times_of(m, d);
+		if (whole->is_open_before && d->n && 2 * (first - t[0]) >= whole->shortest)
+			return false;
+		for (size_t k = d->n; whole->is_open_after && k-- > 0 && t[k] > last;)
+			if (2 * (t[k] - last) >= whole->shortest || mark_of(m, d, k) == STALE_NAN_BITS)
+				return false;
+	}
 	return true;
 }
 
@@ -187,12 +213,21 @@ bool slot_needs_all(const struct slot *slot, enum dedup_func func)
 	return false;
 }
 
+static void serve_base(struct slot_merger *m, struct buf *out, struct slot_result *result)
+{
+	buf_add(out, m->base.data, m->base.len);
+	result->output_samples = (uint32_t)m->decoded.data[0].n;
+}
+
+enum base_state { BASE_SERVED, BASE_UNLESS_OTHERS, BASE_MERGES };
+
 /*
- * The base's frame as the whole content: true where there is nothing to merge with it or no gap in it. Otherwise the base is
- * decoded, and its frame kept in m->base where it is the base's only one.
+ * The base's frame as the whole content, where there is nothing to merge with it or no gap in it. Otherwise the base is
+ * decoded, and its frame kept in m->base where it is the base's only one. UNLESS_OTHERS: m->base is the content if
+ * others_add_nothing says so, once they are decoded.
  */
-static bool base_serves(struct slot_merger *m, const struct slot *slot, uint32_t members,
-	struct slot_reader *reader, struct buf *out, struct slot_result *result)
+static enum base_state base_serves(struct slot_merger *m, const struct slot *slot, uint32_t members,
+	struct slot_reader *reader, struct buf *out, struct whole_base *whole, struct slot_result *result)
 {
 	const struct slot_source *base = &slot->sources[0];
 	bool is_alone = slot->n_sources == 1 && !base->tombstoned_series && slot->from != INT64_MIN &&
@@ -202,34 +237,39 @@ static bool base_serves(struct slot_merger *m, const struct slot *slot, uint32_t
 	int r = reader->chunk(reader, base, &c);
 	result->unavailable |= r < 0 && r != -EBADMSG;
 	if (r < 0)
-		return false;
+		return BASE_MERGES;
 	bool can_copy = c.encoding <= CHUNK_FLOAT_HISTOGRAM; /* older readers know no other */
 	if (is_alone && can_copy) {
 		size_t start = out->len;
 		write_base(out, &c);
 		if (out->len - start <= slot->capacity)
-			return true;
+			return BASE_SERVED;
 		out->len = start; /* a longer frame than the index made one think: takes the slower way */
 	}
 	if (slot_decode(m, base, &c, reader) < 0)
-		return false;
+		return BASE_MERGES;
 	const struct decoded_chunk *d = &m->decoded.data[0];
 	result->input_samples += (uint32_t)d->n;
 	bool inside = d->n && times_of(m, d)[0] >= slot->from && times_of(m, d)[d->n - 1] < slot->to;
 	if (m->func != DEDUP_COMPLETE || base->tombstoned_series || !only_of_rank || !inside || !can_copy ||
 		d->is_restored)
-		return false;
+		return BASE_MERGES;
 	write_base(&m->base, &c);
-	if (m->base.len > slot->capacity || !base_is_whole(slot, m))
-		return false;
+	if (m->base.len > slot->capacity || !base_is_whole(slot, m, whole))
+		return BASE_MERGES;
+	bool is_open = whole->is_open_before || whole->is_open_after;
+	bool takes_before =
+		is_open && times_of(m, d)[0] != slot->from; /* take_sides would, for the interval */
 	for (uint32_t i = members; i < slot->n_sources; i++)
 		if (slot->sources[i].rank != base->rank ||
+			(slot->sources[i].role == SLOT_BEFORE && takes_before) ||
 			(slot->sources[i].role == SLOT_AFTER &&
 				starts_with_marker(&slot->sources[i], reader, result)))
-			return false;
-	buf_add(out, m->base.data, m->base.len);
-	result->output_samples = (uint32_t)d->n;
-	return true;
+			return BASE_MERGES;
+	if (is_open)
+		return BASE_UNLESS_OTHERS;
+	serve_base(m, out, result);
+	return BASE_SERVED;
 }
 
 void slot_merge(struct slot_merger *m, const struct slot *slot, struct slot_reader *reader, struct buf *out,
@@ -243,12 +283,20 @@ void slot_merge(struct slot_merger *m, const struct slot *slot, struct slot_read
 	result->n_parts = 0;
 	while (members < slot->n_sources && slot->sources[members].role == SLOT_MEMBER)
 		members++;
-	if (members && base_serves(m, slot, members, reader, out, result))
+	struct whole_base whole = { 0 };
+	enum base_state base = BASE_MERGES;
+	if (members)
+		base = base_serves(m, slot, members, reader, out, &whole, result);
+	if (base == BASE_SERVED)
 		return;
 	for (uint32_t i = 1; i < members; i++)
 		take_source(m, &slot->sources[i], reader, &c, result);
 	if (m->decoded.len == 0) {
 		result->no_data = true;
+		return;
+	}
+	if (base == BASE_UNLESS_OTHERS && others_add_nothing(m, &whole)) {
+		serve_base(m, out, result);
 		return;
 	}
 	take_sides(m, slot, members, reader, result);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dedup/slot_merge.h"
 
+#include "dedup/timeline.h"
 #include "lib/tsdb/histogram.h"
 #include "lib/tsdb/xor.h"
 #include "tests/support/block_sketch.h"
@@ -181,6 +182,84 @@ TEST(a_base_without_a_gap_is_the_slot_and_the_others_are_not_fetched)
 	CHECK_INT(b.fetched[1], 0);
 	CHECK_INT(b.result.output_samples, 100);
 	tear_down();
+}
+
+TEST(a_base_at_a_windows_edge_is_the_slot_where_the_others_begin_and_end_with_it)
+{
+	set_up(DEDUP_COMPLETE, INT64_MIN, INT64_MAX);
+	add_floats(0, SLOT_MEMBER, 1000, 1990, 0, 0);
+	add_floats(1, SLOT_MEMBER, 996, 1994, 0, 0);
+	merge();
+	CHECK(is_frame_of(0));
+	CHECK_INT(b.fetched[1], 1);
+	CHECK_INT(b.result.output_samples, 100);
+	tear_down();
+	set_up(DEDUP_COMPLETE, INT64_MIN, INT64_MAX);
+	add_floats(0, SLOT_MEMBER, 1000, 1990, 0, 0);
+	add_floats(1, SLOT_MEMBER, 995, 1995, 0, 0);
+	merge();
+	CHECK_INT(of(0), 100);
+	CHECK_INT(of(1), 2);
+	tear_down();
+}
+
+/* A replica that may miss scrapes, come late, and end with a marker, as one chunk and as a timeline. */
+static void add_random(uint16_t rank, uint64_t *seed, int64_t *t, uint8_t *flags, struct timeline *line)
+{
+	struct slot_source *s = add_source(rank, SLOT_MEMBER);
+	struct xor_encoder x;
+	xor_encoder_init(&x, &b.data[s->source]);
+	size_t n = 0, wanted = 5 + test_random(seed) % 20;
+	int64_t at = 1000 * S + (int64_t)(test_random(seed) % 12000);
+	bool ends = test_random(seed) % 4 == 0, misses = test_random(seed) % 4 == 0;
+	for (; n < wanted; at += 10 * S + (int64_t)(test_random(seed) % 40)) {
+		if (misses && test_random(seed) % 10 == 0)
+			continue;
+		flags[n] = ends && n + 1 == wanted ? TIMELINE_STALE : 0;
+		xor_encoder_add(&x, at, flags[n] ? STALE_NAN_BITS : value(s->source, at));
+		t[n++] = at;
+	}
+	xor_encoder_finish(&x);
+	*line = (struct timeline){ t, flags, n };
+}
+
+TEST(any_slot_at_a_windows_edge_has_the_samples_that_the_timelines_give)
+{
+	enum { LINES = 3, MOST = 32 };
+	uint64_t seed = 11;
+	unsigned bases = 0, merges = 0;
+	for (unsigned round = 0; round < 20000; round++) {
+		int64_t t[LINES][MOST];
+		uint8_t flags[LINES][MOST];
+		struct timeline lines[LINES];
+		struct timeline_scratch scratch = { 0 };
+		struct picks want = { 0 };
+		uint32_t n = 2 + (uint32_t)(test_random(&seed) % 2);
+		set_up(DEDUP_COMPLETE, INT64_MIN, INT64_MAX);
+		for (uint32_t i = 0; i < n; i++)
+			add_random((uint16_t)i, &seed, t[i], flags[i], &lines[i]);
+		int64_t last = t[0][lines[0].n - 1];
+		if (test_random(&seed) % 3 == 0)
+			b.slot.left = (b.slot.from = t[0][0]) - 10 * S;
+		else if (test_random(&seed) % 2)
+			b.slot.right = b.slot.to = last + 10 * S;
+		merge();
+		timeline_merge(DEDUP_COMPLETE, lines, n, b.slot.from, b.slot.to, b.slot.left, b.slot.right,
+			&scratch, &want);
+		CHECK_INT(b.got.list.len, want.len);
+		for (size_t i = 0; i < want.len; i++) {
+			const struct pick *p = &want.data[i];
+			CHECK_INT(b.got.list.data[i].t, p->t);
+			CHECK(b.got.list.data[i].v ==
+				(lines[p->line].flags[p->index] ? STALE_NAN_BITS : value(p->line, p->t)));
+		}
+		is_frame_of(0) ? bases++ : merges++;
+		vec_fini(&want);
+		timeline_scratch_fini(&scratch);
+		tear_down();
+	}
+	CHECK(bases > 1000);
+	CHECK(merges > 1000);
 }
 
 TEST(a_gap_inside_before_and_behind_the_base_is_filled)
