@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Histograms written down, as test scripts have them: {{schema:1 count:3 sum:4.5 z_bucket:1 buckets:[1 0 2] n_offset:-1 n_buckets:[1]}}. */
+#ifndef TESTS_HISTOGRAMS_H
+#define TESTS_HISTOGRAMS_H
+
+#include "lib/tsdb/float_histogram.h"
+
+/* One that this text describes; aborts where it describes none. free() it. */
+struct float_histogram *histogram_of(const char *text);
+
+#endif
