@@ -127,7 +127,7 @@ bool literal_duration(struct text s, double *out, struct buf *why)
 	*out = 0;
 	for (uint32_t i = 0; i < s.len;) {
 		uint64_t v = 0;
-		bool fits = true;
+		bool fits = isdigit((unsigned char)s.p[i]);
 		for (; i < s.len && isdigit((unsigned char)s.p[i]); i++)
 			fits = fits && !__builtin_mul_overflow(v, 10, &v) &&
 			       !__builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v);
@@ -158,19 +158,10 @@ bool literal_duration(struct text s, double *out, struct buf *why)
 	return true;
 }
 
-static int64_t ns_to_ms(double ns)
-{
-	if (!(ns < 9223372036854775808.0 && ns >= -9223372036854775808.0))
-		return INT64_MIN / 1000000; /* as it goes on x86-64, where upstream's conversion overflows */
-	return (int64_t)ns / 1000000;
-}
-
 int64_t seconds_to_ms(double seconds)
 {
-	return ns_to_ms(round(seconds * 1e9));
-}
-
-int64_t seconds_to_ms_printed(double seconds)
-{
-	return ns_to_ms(seconds * 1e9);
+	double ns = round(seconds * 1e9);
+	if (!(ns < 9223372036854775808.0 && ns >= -9223372036854775808.0))
+		return INT64_MIN / 1000000; /* what upstream's conversion, which overflows, gives on x86-64 */
+	return (int64_t)ns / 1000000;
 }

@@ -24,7 +24,4 @@ static inline bool seconds_are_too_many(double seconds)
 /* To ms as upstream does: to the nearest nanosecond, and then cut off. */
 int64_t seconds_to_ms(double seconds);
 
-/* The nanoseconds of seconds cut off, then to ms: as a literal is printed. */
-int64_t seconds_to_ms_printed(double seconds);
-
 #endif

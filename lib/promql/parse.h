@@ -10,6 +10,7 @@
 
 #define QUERY_MAX_BYTES (1u << 20)
 #define QUERY_MAX_DEPTH 1000 /* of nested expressions */
+#define QUERY_MAX_NODES (1u << 17)
 
 /* What is behind feature names. */
 struct promql_features {

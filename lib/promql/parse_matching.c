@@ -106,7 +106,9 @@ static bool parse_group_side(struct parser *p, struct vector_matching *m)
 		return true;
 	parser_take(p);
 	m->card = k == TOKEN_GROUP_LEFT ? MATCH_MANY_TO_ONE : MATCH_ONE_TO_MANY;
-	return parser_kind(p) != TOKEN_LEFT_PAREN || parse_grouping(p, &m->include, &m->n_include);
+	k = parser_kind(p);
+	bool is_left_out = k != TOKEN_LEFT_PAREN && parser_starts_expr(k); /* also fill */
+	return is_left_out || parse_grouping(p, &m->include, &m->n_include);
 }
 
 bool parse_matching(struct parser *p, struct vector_matching **out, bool *returns_bool)

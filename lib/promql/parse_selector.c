@@ -99,7 +99,7 @@ struct expr *parse_selector(struct parser *p, const struct token *name)
 {
 	struct span span = name ? name->span : parser_peek(p)->span;
 	struct expr *e = parser_node(p, EXPR_VECTOR_SELECTOR, VALUE_VECTOR, span, 0);
-	if (parser_kind(p) == TOKEN_LEFT_BRACE && !parse_braces(p, e))
+	if (!e || (parser_kind(p) == TOKEN_LEFT_BRACE && !parse_braces(p, e)))
 		return NULL;
 	if (name) {
 		e->vector.name = name->text;

@@ -130,6 +130,8 @@ struct expr *parser_node(
 {
 	if (below >= QUERY_MAX_DEPTH)
 		return too_deep(p, span.start);
+	if (++p->nodes > QUERY_MAX_NODES)
+		return parser_refuse(p, span.start, "more than %u expressions", QUERY_MAX_NODES);
 	struct expr *e = arena_calloc(p->arena, sizeof *e);
 	e->kind = kind;
 	e->type = type;

@@ -21,7 +21,7 @@ struct parser {
 	struct text query;
 	struct buf *error;
 	int failed; /* 0, or -errno: `error` has words */
-	unsigned depth;
+	unsigned depth, nodes;
 	unsigned aggregations;  /* that are being read */
 	uint32_t last_closing;  /* the end of the last token that ends an expression */
 	struct regex **regexes; /* that were compiled */
@@ -55,7 +55,7 @@ struct expr *parser_unexpected(struct parser *p, const char *context, const char
 bool parser_enter(struct parser *p);
 void parser_leave(struct parser *p);
 
-/* A node; `below` is the height of the highest of its children. NULL: too high, which is said. */
+/* A node; `below` is the height of the highest of its children. NULL: too high, or too many, which is said. */
 struct expr *parser_node(
 	struct parser *p, enum expr_kind kind, enum value_type type, struct span span, uint32_t below);
 

@@ -43,6 +43,20 @@ TEST(syntax_errors_say_where_and_what)
 		{ "1)", "1:3: parse error: unexpected right parenthesis ')'" },
 		{ "*1", "1:1: parse error: unexpected <op:*>" },
 		{ "a[5m", "1:5: parse error: unclosed left bracket" },
+		{ "a[.5m]", "1:3: parse error: not a valid duration string: \".5m\"" },
+		{ "a offset 5m5d", "1:10: parse error: not a valid duration string: \"5m5d\"" },
+		{ "a offset 300y", "1:10: parse error: duration out of range" },
+		{ "a offset 5hs", "1:10: parse error: unknown unit \"hs\" in duration \"5hs\"" },
+		{ "1_ + 1", "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"1_\": "
+			    "invalid syntax" },
+		{ "1e999", "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"1e999\": "
+			   "value out of range" },
+		{ "0xae", "1:1: parse error: bad number or duration syntax: \"0xae\"" },
+		{ "a + on(b) group_left * c",
+			"1:22: parse error: unexpected <op:*> in grouping opts, expected \"(\"" },
+		{ "sum by (\"\") (a)", "1:9: parse error: invalid label name for grouping: \"\"" },
+		{ "a[step():5m]",
+			"1:10: parse error: unexpected colon before duration in duration expression" },
 		{ "a[b]", "1:3: parse error: unexpected character in duration expression: 'b'" },
 		{ "a[5m]]", "1:6: parse error: unexpected right bracket ']'" },
 		{ "a[5m 5m]", "1:6: parse error: unexpected duration \"5m\" in subquery or range, expected "
@@ -73,6 +87,8 @@ TEST(syntax_errors_say_where_and_what)
 		{ "100..", "1:1: parse error: bad number or duration syntax: \"100..\"" },
 		{ "nope(a)", "1:1: parse error: unknown function with name \"nope\"" },
 		{ "a{b=~\"(\"}", "1:3: parse error: error parsing regexp: missing closing ): `(`" },
+		{ "a{b=~\"x**\"}",
+			"1:3: parse error: error parsing regexp: invalid nested repetition operator: `**`" },
 	};
 	CHECK_REFUSALS(t, &all);
 }
@@ -160,6 +176,16 @@ TEST(what_is_too_long_is_refused)
 	auto_buf struct buf error = { 0 };
 	CHECK_INT(parse_many("a", " ", 10 << 20, &error), -E2BIG);
 	CHECK_STR(buf_str(&error), "1:1: parse error: the query is longer than 1048576 bytes");
+}
+
+TEST(what_has_too_many_parts_is_refused)
+{
+	auto_buf struct buf error = { 0 };
+	CHECK_INT(parse_many("label_join(a", ",a", 200000, &error), -E2BIG);
+	CHECK_HAS(buf_str(&error), ": parse error: more than 131072 expressions");
+	auto_buf struct buf other = { 0 };
+	CHECK_INT(parse_many("a{", "b=~\"c\",", 5000, &other), -E2BIG);
+	CHECK_HAS(buf_str(&other), ": parse error: more than 4096 regular expressions");
 }
 
 TEST(a_selector_alone_gives_its_matchers)
