@@ -37,7 +37,6 @@ void lex_emit(struct lexer *l, struct token *t, enum token_kind kind)
 
 void lex_fail(struct lexer *l, struct token *t, const char *fmt, ...)
 {
-	auto_buf struct buf b = { 0 };
 	va_list ap;
 	va_start(ap, fmt);
 	auto_free char *words = NULL;
