@@ -46,6 +46,11 @@ void regex_free(struct regex *r)
 	free(r);
 }
 
+size_t regex_bytes(const struct regex *r)
+{
+	return sizeof *r + regex_re2_bytes(r->re);
+}
+
 bool regex_matches(const struct regex *r, const char *text, size_t n)
 {
 	return regex_re2_match(r->re, text, n, NULL, 0);

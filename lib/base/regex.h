@@ -22,6 +22,9 @@ int regex_compile(const char *pattern, size_t n, struct regex **out, struct err 
 void regex_free(struct regex *r);
 DEFINE_AUTO(regex, struct regex *, regex_free)
 
+/* What it takes of memory, about, before anything is matched: up to 20 MB for a few bytes of expression. */
+size_t regex_bytes(const struct regex *r);
+
 bool regex_matches(const struct regex *r, const char *text, size_t n);
 
 /* Where the groups of a match lie in its text; group 0 is the whole. begin is NULL where a group took no

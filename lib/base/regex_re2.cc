@@ -59,3 +59,8 @@ size_t regex_re2_named(const struct regex_re2 *r, const char *name, size_t n)
 	auto at = named.find(std::string(name, n));
 	return at == named.end() ? 0 : static_cast<size_t>(at->second);
 }
+
+size_t regex_re2_bytes(const struct regex_re2 *r)
+{
+	return static_cast<size_t>(r->re.ProgramSize()) * 16; /* RE2's Prog::Inst */
+}

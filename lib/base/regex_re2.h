@@ -34,6 +34,9 @@ int regex_re2_match(const struct regex_re2 *r, const char *text, size_t n, struc
 /* The number of the group of this name; 0: there is none. */
 size_t regex_re2_named(const struct regex_re2 *r, const char *name, size_t n);
 
+/* What the compiled program takes, in bytes, without what matching adds to it. */
+size_t regex_re2_bytes(const struct regex_re2 *r);
+
 #ifdef __cplusplus
 }
 #endif

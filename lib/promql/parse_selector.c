@@ -4,8 +4,9 @@
 #include "lib/promql/parser.h"
 #include "lib/promql/regex_words.h"
 
-/* What one query may have compiled: each may take megabytes when it runs. */
-#define REGEXES_MAX 4096
+/* What one query may have compiled. A few bytes of an expression may stand for megabytes: \pL{500}. */
+#define REGEXES_MAX       4096
+#define REGEXES_MAX_BYTES (32u << 20)
 
 static struct matcher *add(struct parser *p, struct expr *e)
 {
@@ -52,8 +53,11 @@ static bool compile(struct parser *p, struct matcher *m, uint32_t at)
 	if (m->regex) {
 		p->regexes = parser_room(p->arena, p->regexes, p->n_regexes, sizeof(struct regex *));
 		p->regexes[p->n_regexes++] = m->regex;
+		p->regexes_bytes += regex_bytes(m->regex);
 	}
-	return true;
+	if (p->regexes_bytes > REGEXES_MAX_BYTES)
+		parser_refuse(p, at, "regular expressions take more than %u bytes", REGEXES_MAX_BYTES);
+	return !p->failed;
 }
 
 static bool parse_matcher(struct parser *p, struct expr *e)

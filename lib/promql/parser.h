@@ -25,7 +25,7 @@ struct parser {
 	unsigned aggregations;  /* that are being read */
 	uint32_t last_closing;  /* the end of the last token that ends an expression */
 	struct regex **regexes; /* that were compiled */
-	size_t n_regexes;
+	size_t n_regexes, regexes_bytes;
 };
 
 /* The next token, which stays, or goes. */

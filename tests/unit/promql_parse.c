@@ -186,6 +186,9 @@ TEST(what_has_too_many_parts_is_refused)
 	auto_buf struct buf other = { 0 };
 	CHECK_INT(parse_many("a{", "b=~\"c\",", 5000, &other), -E2BIG);
 	CHECK_HAS(buf_str(&other), ": parse error: more than 4096 regular expressions");
+	auto_buf struct buf large = { 0 };
+	CHECK_INT(parse_many("a{", "b=~\"\\\\pL{200}\",", 1000, &large), -E2BIG);
+	CHECK_HAS(buf_str(&large), ": parse error: regular expressions take more than 33554432 bytes");
 }
 
 TEST(a_selector_alone_gives_its_matchers)

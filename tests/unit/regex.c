@@ -76,6 +76,15 @@ TEST(length_and_groups_are_bounded)
 	regex_free(r);
 }
 
+TEST(an_expression_may_take_much_more_than_its_text)
+{
+	struct err e;
+	auto_of(regex) struct regex *small = NULL, *large = NULL;
+	CHECK_OK(regex_compile("a", 1, &small, &e), &e);
+	CHECK_OK(regex_compile("\\pL{50}", 7, &large, &e), &e);
+	CHECK(regex_bytes(small) < 1000 && regex_bytes(large) > 100000);
+}
+
 TEST(templates_expand_as_those_of_go)
 {
 	static const struct {
