@@ -30,7 +30,7 @@ static void set_integer(struct decimal *d, uint64_t v, int behind)
 	for (; v; v /= 10)
 		reversed[n++] = (char)('0' + v % 10);
 	int zeros = 0;
-	while (reversed[zeros] == '0')
+	while (zeros < n && reversed[zeros] == '0')
 		zeros++;
 	d->n = n - zeros;
 	for (int i = 0; i < d->n; i++)
