@@ -74,6 +74,38 @@ int histogram_average_add(struct histogram_average *a, const struct float_histog
 	return more < 0 ? more : noted | more;
 }
 
+static void make_running(struct histogram_average *a)
+{
+	if (!a->is_running)
+		histogram_sum_div(&a->sum, a->n);
+	a->is_running = true;
+}
+
+int histogram_average_merge(struct histogram_average *a, struct histogram_average *later)
+{
+	if (later->n == 0)
+		return 0;
+	if (a->n == 0) {
+		struct histogram_average none = *a;
+		*a = *later;
+		*later = none;
+		return 0;
+	}
+	double n = a->n + later->n;
+	a->largest += later->largest;
+	if (a->is_running || later->is_running || a->largest >= DBL_MAX / 2) {
+		make_running(a);
+		make_running(later);
+		histogram_sum_mul(&a->sum, a->n / n);
+		histogram_sum_mul(&later->sum, later->n / n);
+	}
+	a->n = n;
+	histogram_sum_settle(&later->sum);
+	int noted = histogram_sum_add_exactly(&a->sum, &later->sum.value);
+	histogram_average_reset(later);
+	return noted;
+}
+
 struct histogram_sum *histogram_average_get(struct histogram_average *a)
 {
 	if (!a->is_running)

@@ -23,6 +23,9 @@ void histogram_average_reset(struct histogram_average *a); /* of none again; mem
 /* Flags or -EINVAL as histogram_sum_add; the first one sets the hint. After -EINVAL there is no mean. */
 int histogram_average_add(struct histogram_average *a, const struct float_histogram *h);
 
+/* Adds those that are in `later`, of which nothing is left. Flags or -EINVAL as above. */
+int histogram_average_merge(struct histogram_average *a, struct histogram_average *later);
+
 /* Of at least one. Borrowed until the next change, and to be changed by the histogram_sum functions; not compacted. */
 struct histogram_sum *histogram_average_get(struct histogram_average *a);
 

@@ -81,4 +81,53 @@ TEST(a_mean_of_exponential_and_custom_buckets_is_refused)
 	histogram_average_fini(&mean);
 }
 
+/* Wherever they are cut in two. */
+static void check_merged(const char *const *texts, size_t n, const char *want, int want_noted)
+{
+	for (size_t cut = 0; cut <= n; cut++) {
+		struct histogram_average parts[2] = { 0 };
+		int noted = 0;
+		for (size_t i = 0; i < n; i++) {
+			auto_free struct float_histogram *h = histogram_of(texts[i]);
+			noted |= histogram_average_add(&parts[i >= cut], h);
+		}
+		noted |= histogram_average_merge(&parts[0], &parts[1]);
+		CHECK_INT(noted, want_noted);
+		auto_buf struct buf text = { 0 };
+		struct histogram_sum *mean = histogram_average_get(&parts[0]);
+		histogram_sum_compact(mean);
+		histogram_print_test(&mean->value, &text);
+		CHECK_STR(buf_str(&text), want);
+		histogram_average_fini(&parts[0]);
+		histogram_average_fini(&parts[1]);
+	}
+}
+
+TEST(means_of_parts_are_put_together)
+{
+	static const char *const plain[] = { "{{count:1 sum:4 buckets:[1]}}",
+		"{{count:2 sum:1 buckets:[0 2]}}", "{{count:3 sum:1 buckets:[3]}}",
+		"{{count:6 sum:2 buckets:[6]}}" };
+	check_merged(plain, ARRAY_LEN(plain), "{{count:3 sum:2 buckets:[2.5 0.5]}}", 0);
+	static const char *const large[] = { "{{count:1.5e308 sum:1}}", "{{count:1.5e308 sum:1}}" };
+	check_merged(large, ARRAY_LEN(large), "{{count:1.5e+308 sum:1}}", 0);
+	static const char *const bounds[] = { "{{schema:-53 count:2 custom_values:[1 2] buckets:[1 1]}}",
+		"{{schema:-53 count:1 custom_values:[2 3] buckets:[0 1]}}" };
+	check_merged(bounds, ARRAY_LEN(bounds), "{{schema:-53 count:1.5 custom_values:[2] buckets:[1 0.5]}}",
+		HISTOGRAM_BOUNDS_RECONCILED);
+}
+
+TEST(parts_that_do_not_go_together_have_no_mean)
+{
+	struct histogram_average parts[2] = { 0 };
+	auto_free struct float_histogram *h = histogram_of("{{count:1 buckets:[1]}}"),
+					 *custom = histogram_of(
+						 "{{schema:-53 count:1 custom_values:[2] buckets:[1]}}");
+	histogram_average_add(&parts[0], h);
+	histogram_average_add(&parts[1], custom);
+	CHECK_INT(histogram_average_merge(&parts[0], &parts[1]), -EINVAL);
+	histogram_average_fini(&parts[0]);
+	histogram_average_fini(&parts[1]);
+}
+
 TEST_MAIN()
