@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/promql/binary_value.h"
+
+#include "lib/base/mem.h"
+#include "lib/tsdb/histogram_sum.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define COLUMN(expression)                 \
+	for (uint32_t i = 0; i < n; i++) { \
+		double a = l[i], b = r[i]; \
+		out[i] = (expression);     \
+	}                                  \
+	return
+
+#define COMPARED(condition)                     \
+	for (uint32_t i = 0; i < n; i++) {      \
+		double a = l[i], b = r[i];      \
+		holds[i] = (condition) ? 1 : 0; \
+		out[i] = a;                     \
+	}                                       \
+	return
+
+void binary_columns(enum binary_op op, uint32_t n, const double *restrict l, const double *restrict r,
+	double *restrict out, uint8_t *restrict holds)
+{
+	switch (op) {
+	case OP_ADD: COLUMN(a + b);
+	case OP_SUB: COLUMN(a - b);
+	case OP_MUL: COLUMN(a * b);
+	case OP_DIV: COLUMN(a / b);
+	case OP_MOD: COLUMN(fmod(a, b));
+	case OP_POW: COLUMN(pow(a, b));
+	case OP_ATAN2: COLUMN(atan2(a, b));
+	case OP_EQ: COMPARED(a == b);
+	case OP_NE: COMPARED(a != b);
+	case OP_GT: COMPARED(a > b);
+	case OP_LT: COMPARED(a < b);
+	case OP_GE: COMPARED(a >= b);
+	case OP_LE: COMPARED(a <= b);
+	case OP_AND:
+	case OP_OR:
+	case OP_UNLESS:
+	case OP_TRIM_UPPER:
+	case OP_TRIM_LOWER: break;
+	}
+}
+
+void binary_kinds(const struct expr *e, uint32_t n, const uint8_t *restrict l, const uint8_t *restrict r,
+	const uint8_t *restrict holds, uint8_t *restrict kind, double *restrict v)
+{
+	bool is_bool = e->binary.returns_bool;
+	if (is_bool || !binary_op_is_comparison(e->binary.op))
+		for (uint32_t i = 0; i < n; i++)
+			kind[i] = l[i] & r[i];
+	else
+		for (uint32_t i = 0; i < n; i++)
+			kind[i] = l[i] & r[i] & holds[i];
+	for (uint32_t i = 0; is_bool && i < n; i++)
+		v[i] = holds[i];
+}
+
+bool binary_op_changes_metric(enum binary_op op)
+{
+	switch (op) {
+	case OP_ADD:
+	case OP_SUB:
+	case OP_MUL:
+	case OP_DIV:
+	case OP_MOD:
+	case OP_POW:
+	case OP_ATAN2: return true;
+	default: return false;
+	}
+}
+
+static const char *kind_name(enum cell kind)
+{
+	return kind == CELL_HISTOGRAM ? "histogram" : "float";
+}
+
+static enum binary_outcome refuse(const struct expr *e, struct exec *x, struct value l, struct value r)
+{
+	const char *op = binary_op_text(e->binary.op);
+	annotations_add(x->annotations, ANNOTATION_INFO, e->span,
+		"incompatible sample types encountered for binary operator \"%s\": %s %s %s", op,
+		kind_name(l.kind), op, kind_name(r.kind));
+	return BINARY_REFUSED;
+}
+
+static enum binary_outcome of_floats(
+	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out)
+{
+	if (binary_op_is_trim(e->binary.op))
+		return refuse(e, x, l, r);
+	uint8_t holds = 1;
+	out->kind = CELL_FLOAT;
+	binary_columns(e->binary.op, 1, &l.v, &r.v, &out->v, &holds);
+	return holds ? BINARY_KEPT : BINARY_DROPPED;
+}
+
+/* Takes h. */
+static enum binary_outcome keep(const struct float_histogram *h, struct value *out)
+{
+	*out = (struct value){ CELL_HISTOGRAM, 0, h };
+	return BINARY_KEPT;
+}
+
+/* Says what had to be reconciled. Counters of which one was reset and the other wasn't have no sum. */
+static int note(const struct expr *e, struct exec *x, int noted)
+{
+	const char *doing = e->binary.op == OP_ADD ? "addition" : "subtraction";
+	if (noted < 0)
+		annotations_add(x->annotations, ANNOTATION_WARNING, e->span,
+			"incompatible bucket layout encountered for binary operator %s",
+			binary_op_text(e->binary.op));
+	else if (noted & HISTOGRAM_RESETS_COLLIDED)
+		annotations_add(x->annotations, ANNOTATION_WARNING, e->span,
+			"conflicting counter resets during histogram %s", doing);
+	else if (noted & HISTOGRAM_BOUNDS_RECONCILED)
+		annotations_add(x->annotations, ANNOTATION_INFO, e->span,
+			"mismatched custom buckets were reconciled during %s", doing);
+	return noted < 0 || noted & HISTOGRAM_RESETS_COLLIDED ? -EINVAL : 0;
+}
+
+static enum binary_outcome added(const struct expr *e, struct exec *x, const struct float_histogram *l,
+	const struct float_histogram *r, struct value *out)
+{
+	int noted = 0;
+	bool adds = e->binary.op == OP_ADD;
+	struct float_histogram *h =
+		adds ? float_histogram_add(l, r, &noted) : float_histogram_sub(l, r, &noted);
+	if (note(e, x, h ? noted : -EINVAL) == 0)
+		return keep(h, out);
+	free(h);
+	return BINARY_REFUSED;
+}
+
+static enum binary_outcome compared(const struct float_histogram *l, bool holds, struct value *out)
+{
+	return holds ? keep(float_histogram_copy(l), out) : BINARY_DROPPED;
+}
+
+static enum binary_outcome of_histograms(
+	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out)
+{
+	switch (e->binary.op) {
+	case OP_ADD:
+	case OP_SUB: return added(e, x, l.h, r.h, out);
+	case OP_EQ: return compared(l.h, float_histogram_is_equal(l.h, r.h), out);
+	case OP_NE: return compared(l.h, !float_histogram_is_equal(l.h, r.h), out);
+	default: return refuse(e, x, l, r);
+	}
+}
+
+static enum binary_outcome of_histogram_and_float(
+	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out)
+{
+	switch (e->binary.op) {
+	case OP_MUL: return keep(float_histogram_mul(l.h, r.v), out);
+	case OP_DIV: return keep(float_histogram_div(l.h, r.v), out);
+	case OP_TRIM_UPPER: return keep(float_histogram_trim(l.h, r.v, true), out);
+	case OP_TRIM_LOWER: return keep(float_histogram_trim(l.h, r.v, false), out);
+	default: return refuse(e, x, l, r);
+	}
+}
+
+enum binary_outcome binary_cell(
+	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out)
+{
+	*out = (struct value){ CELL_NONE, 0, NULL };
+	if (!l.h && !r.h)
+		return of_floats(e, x, l, r, out);
+	if (l.h && r.h)
+		return of_histograms(e, x, l, r, out);
+	if (l.h)
+		return of_histogram_and_float(e, x, l, r, out);
+	return e->binary.op == OP_MUL ? keep(float_histogram_mul(r.h, l.v), out) : refuse(e, x, l, r);
+}
