@@ -278,6 +278,12 @@ static int faults_open(
 {
 	static const struct blob_ops ops = {
 		.read = faults_read,
+		.version = faults_version,
+		.pin = faults_pin,
+		.forget = faults_forget,
+		.close = faults_close,
+	}, hinted = {
+		.read = faults_read,
 		.will_read = faults_will_read,
 		.version = faults_version,
 		.pin = faults_pin,
@@ -292,7 +298,9 @@ static int faults_open(
 	if (r < 0)
 		return r;
 	struct faults_blob *wrapped = xcalloc(1, sizeof *wrapped + strlen(name) + 1);
-	wrapped->base = (struct blob){ .ops = &ops, .size = inner->size, .name = xstrdup(inner->name) };
+	wrapped->base = (struct blob){ .ops = inner->ops->will_read ? &hinted : &ops,
+		.size = inner->size,
+		.name = xstrdup(inner->name) };
 	wrapped->inner = inner;
 	wrapped->f = faults_of(b);
 	strcpy(wrapped->object, name);

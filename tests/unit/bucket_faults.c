@@ -6,6 +6,7 @@
 #include "lib/base/file.h"
 #include "store/bucket_retry.h"
 #include "tests/support/bucket_contract.h"
+#include "tests/support/bucket_far.h"
 #include "tests/support/bucket_memory.h"
 
 #include <errno.h>
@@ -122,6 +123,21 @@ TEST(a_truncated_read_fails_and_a_truncated_listing_after_some_of_it)
 		most = MAX_OF(n, most);
 	}
 	CHECK(most > 0);
+}
+
+TEST(objects_take_hints_where_those_below_do)
+{
+	struct err e;
+	struct faults_options o = { .plan = { .seed = 1 } };
+	struct bucket *memory = bucket_memory_new(false);
+	bucket_put_text(memory, "a/chunks/000001", "the bytes of a segment");
+	bucket_put_text(memory, "a/index", "x");
+	auto_of(bucket) struct bucket *b = bucket_faults_new(bucket_far_new(memory, 4096, 0), &o);
+	auto_of(blob) struct blob *segment = NULL, *index = NULL;
+	CHECK_OK(bucket_open(b, "a/chunks/000001", &segment, &e), &e);
+	CHECK_OK(bucket_open(b, "a/index", &index, &e), &e);
+	CHECK(segment->ops->will_read);
+	CHECK(!index->ops->will_read);
 }
 
 TEST(wrong_bytes_are_a_few_and_others_each_time)
