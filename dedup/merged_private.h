@@ -10,6 +10,8 @@
 #include "dedup/slot_map.h"
 #include "dedup/slot_merge.h"
 #include "dedup/source_chunks.h"
+#include "lib/base/clock.h"
+#include "lib/base/deadline.h"
 
 #include <pthread.h>
 
@@ -78,6 +80,15 @@ struct merged_block {
 /* The holdings, which stay until given back. */
 int merged_block_acquire(struct merged_block *b, struct holdings **out, struct err *e);
 void merged_block_give_back(struct merged_block *b);
+
+/* What the calling thread does now may take as long as a read of the block. To be left with what this returns. */
+static inline struct deadline merged_block_enter_deadline(const struct merged_block *b)
+{
+	struct deadline d = { 0 };
+	if (b->env->read_deadline_ms)
+		d.until_us = clock_monotonic_us() + b->env->read_deadline_ms * 1000;
+	return deadline_enter(d);
+}
 
 /* Where its metrics lie, loaded at first use; NULL: not known. */
 struct metric_runs *merged_block_runs(struct merged_block *b, struct holdings *h);

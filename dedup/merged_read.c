@@ -8,10 +8,8 @@
 #include "dedup/merged_private.h"
 #include "dedup/merged_slots.h"
 #include "dedup/prefetch.h"
-#include "lib/base/clock.h"
 #include "lib/base/complaint.h"
 #include "lib/base/crc32c.h"
-#include "lib/base/deadline.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
@@ -172,10 +170,7 @@ void merged_block_read(struct merged_block *b, size_t file, uint64_t at, size_t 
 	struct err e = { .msg = "" };
 	size_t start = out->len;
 	*range = (struct merged_range){ .fd = -1 };
-	struct deadline deadline = { 0 };
-	if (b->env->read_deadline_ms)
-		deadline.until_us = clock_monotonic_us() + b->env->read_deadline_ms * 1000;
-	deadline = deadline_enter(deadline);
+	struct deadline deadline = merged_block_enter_deadline(b);
 	int r = merged_block_acquire(b, &h, &e);
 	range->is_held = r == 0;
 	if (r == 0) {

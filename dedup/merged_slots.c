@@ -298,6 +298,7 @@ void merged_slots_make_ahead(
 		made_slots_unref(made);
 		return;
 	}
+	struct deadline deadline = merged_block_enter_deadline(b);
 	struct maker *k = merged_slots_maker(b, h);
 	size_t not_made = 0;
 	int r;
@@ -314,6 +315,7 @@ void merged_slots_make_ahead(
 	if (r == 0 && k->todo.len > not_made)
 		metric_add(slots_ahead, k->todo.len - not_made);
 	merged_slots_done(b, h, k);
+	deadline_leave(deadline);
 	made_slots_unref(made);
 }
 

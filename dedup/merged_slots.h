@@ -26,7 +26,9 @@ void merged_slots_done(struct merged_block *b, struct holdings *h, struct maker 
 int merged_slots_make(struct merged_block *b, struct holdings *h, struct maker *k, struct made_slots *made,
 	uint32_t segment, uint64_t at, uint64_t n, bool *incomplete, struct err *e);
 
-/* The same for later: what somebody else is making is left to them, and what can't be had now isn't kept. */
+/*
+ * The same for later: what somebody else is making is left to them, and what can't be had by a read's deadline isn't kept.
+ */
 void merged_slots_make_ahead(
 	struct merged_block *b, struct holdings *h, uint32_t segment, uint64_t at, uint64_t n, bool is_last);
 

@@ -3,6 +3,7 @@
 #include "tests/support/bucket_far.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/deadline.h"
 #include "lib/base/vec.h"
 
 #include <pthread.h>
@@ -76,6 +77,7 @@ static int far_read(struct blob *b, void *out, size_t n, uint64_t at, struct err
 	f->counts.read_bytes += n;
 	f->counts.waits += there > now;
 	f->counts.unannounced += asked;
+	f->counts.endless += deadline_left_us() == INT64_MAX;
 	f->now = there;
 	pthread_mutex_unlock(&f->lock);
 	if (f->round_trip_us && there > now)

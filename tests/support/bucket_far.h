@@ -22,6 +22,7 @@ struct far_counts {
 	uint64_t read_bytes;    /* that readers asked for */
 	uint64_t waits;         /* reads that had to wait */
 	uint64_t unannounced;   /* of these, for bytes nobody had announced */
+	uint64_t endless;       /* reads by threads without a deadline */
 };
 
 /* Since the last call. */

@@ -234,6 +234,18 @@ TEST(threads_that_make_slots_ahead_change_no_byte)
 	finish(v);
 }
 
+TEST(slots_are_made_ahead_within_the_time_of_a_read)
+{
+	struct far_view *v = far_view_new(1, 2, 24);
+	v->f->read_deadline_ms = 600000;
+	start(v, 0);
+	uint64_t before = metric_value("thanosfs_slots_made_ahead_total");
+	struct cost c = query(v, "slots, heavy", &heavy);
+	CHECK(metric_value("thanosfs_slots_made_ahead_total") > before);
+	CHECK_INT(c.counts.endless, 0);
+	finish(v);
+}
+
 TEST(a_block_without_runs_is_read_as_well)
 {
 	struct cost plain;
