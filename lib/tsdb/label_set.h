@@ -27,7 +27,7 @@ static inline struct text text_of(const char *s)
 
 static inline bool text_is(struct text a, struct text b)
 {
-	return a.len == b.len && (a.p == b.p || memcmp(a.p, b.p, a.len) == 0);
+	return a.len == b.len && (a.len == 0 || a.p == b.p || memcmp(a.p, b.p, a.len) == 0);
 }
 
 /* Bytes compared as unsigned; a prefix is less. */

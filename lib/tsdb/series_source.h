@@ -64,8 +64,9 @@ struct series_source_ops {
 	int (*select)(struct series_source *s, const struct selection *what, struct series_set **out,
 		struct err *e);
 	/*
-	 * Label names, or the values of one, of series that match (n_matchers may be 0: all) and have a chunk in the range: sorted, none
-	 * twice, in the arena; at most `limit` (0: all).
+	 * Label names, or the values of one, of series that match (n_matchers may be 0: all) and have a chunk in the range, or, where a
+	 * source can't tell without going through all series, stand in a block that overlaps it: sorted, none twice, in the arena; at most
+	 * `limit` (0: all).
 	 */
 	int (*label_names)(struct series_source *s, const struct selection *what, size_t limit,
 		struct arena *a, struct text **out, size_t *n, struct err *e);
