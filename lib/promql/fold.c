@@ -178,13 +178,13 @@ static void add_to_avgs(struct fold *f, const struct row *row)
 static void keep_least(double *restrict least, const double *restrict v, uint32_t n)
 {
 	for (uint32_t t = 0; t < n; t++)
-		least[t] = (least[t] > v[t]) | (least[t] != least[t]) ? v[t] : least[t];
+		least[t] = ((least[t] > v[t]) | (least[t] != least[t])) ? v[t] : least[t];
 }
 
 static void keep_greatest(double *restrict greatest, const double *restrict v, uint32_t n)
 {
 	for (uint32_t t = 0; t < n; t++)
-		greatest[t] = (greatest[t] < v[t]) | (greatest[t] != greatest[t]) ? v[t] : greatest[t];
+		greatest[t] = ((greatest[t] < v[t]) | (greatest[t] != greatest[t])) ? v[t] : greatest[t];
 }
 
 static void add_floats(struct fold *f, const struct row *row)
