@@ -24,11 +24,13 @@ struct join {
 	struct match match;
 	struct join_plan plan;
 	struct one_side one;
+	struct binary_cells cells;
 };
 
 static int open_join(struct op *op, struct exec *x)
 {
 	struct join *j = (struct join *)op;
+	j->cells = (struct binary_cells){ .expr = op->expr, .exec = x };
 	const struct vector_matching *how = op->expr->binary.matching;
 	match_open(&j->match, x->arena, how, j->left, j->right);
 	int r = join_plan_make(&j->plan, x, op->expr, &j->match);
@@ -98,7 +100,7 @@ static void join_columns(struct join *j, struct worker *w, struct sides s, struc
 		if (!s.left->kind[t] || !s.right->kind[t])
 			continue;
 		enum binary_outcome o =
-			binary_cell(e, w->exec, row_cell(s.left, t), row_cell(s.right, t), &got);
+			binary_cell(&j->cells, row_cell(s.left, t), row_cell(s.right, t), &got);
 		if (o != BINARY_REFUSED)
 			put_cell(j, w, out, t, got, o == BINARY_KEPT);
 	}
@@ -136,7 +138,7 @@ static int meet(struct cellwise *c, uint32_t t, struct value many, struct value 
 	bool is_swapped = j->plan.is_swapped, is_mine = number == c->number;
 	struct value got;
 	enum binary_outcome o =
-		binary_cell(j->op.expr, c->w->exec, is_swapped ? one : many, is_swapped ? many : one, &got);
+		binary_cell(&j->cells, is_swapped ? one : many, is_swapped ? many : one, &got);
 	if (o == BINARY_REFUSED)
 		return 0;
 	/* Of many-to-one only what gives the same row clashes. */

@@ -11,13 +11,15 @@ struct with_scalar {
 	struct op op;
 	struct op *left, *right;
 	struct op *vector; /* one of them; NULL: both are scalars */
-	double *scalar;    /* the other one's column; of two scalars the right one's */
+	struct binary_cells cells;
+	double *scalar; /* the other one's column; of two scalars the right one's */
 };
 
 static int open_with_scalar(struct op *op, struct exec *x)
 {
 	struct with_scalar *b = (struct with_scalar *)op;
 	const struct expr *e = op->expr;
+	b->cells = (struct binary_cells){ .expr = e, .exec = x };
 	if (!b->vector || !(binary_op_changes_metric(e->binary.op) || e->binary.returns_bool))
 		op_keep_labels(op, b->vector ? b->vector : b->left);
 	else
@@ -63,7 +65,7 @@ static void with_cell(
 	struct value vector = row_cell(in, t), scalar = float_cell(b->scalar[t]), got;
 	bool is_left = b->vector == b->left;
 	enum binary_outcome o =
-		binary_cell(e, w->exec, is_left ? vector : scalar, is_left ? scalar : vector, &got);
+		binary_cell(&b->cells, is_left ? vector : scalar, is_left ? scalar : vector, &got);
 	if (o == BINARY_REFUSED)
 		return;
 	if (e->binary.returns_bool)

@@ -80,23 +80,38 @@ static const char *kind_name(enum cell kind)
 	return kind == CELL_HISTOGRAM ? "histogram" : "float";
 }
 
-static enum binary_outcome refuse(const struct expr *e, struct exec *x, struct value l, struct value r)
+/* Bits of binary_cells.said; SAYS_REFUSED and the three above it by whether the sides are histograms. */
+#define SAYS_INCOMPATIBLE 1u
+#define SAYS_COLLIDED     2u
+#define SAYS_RECONCILED   4u
+#define SAYS_REFUSED      8u
+
+static bool is_new(struct binary_cells *b, unsigned message)
 {
-	const char *op = binary_op_text(e->binary.op);
-	annotations_add(x->annotations, ANNOTATION_INFO, e->span,
-		"incompatible sample types encountered for binary operator \"%s\": %s %s %s", op,
-		kind_name(l.kind), op, kind_name(r.kind));
+	if (atomic_load_explicit(&b->said, memory_order_relaxed) & message)
+		return false;
+	return !(atomic_fetch_or(&b->said, message) & message);
+}
+
+static enum binary_outcome refuse(struct binary_cells *b, struct value l, struct value r)
+{
+	const char *op = binary_op_text(b->expr->binary.op);
+	unsigned kinds = (l.kind == CELL_HISTOGRAM ? 1u : 0) + (r.kind == CELL_HISTOGRAM ? 2u : 0);
+	if (is_new(b, SAYS_REFUSED << kinds))
+		annotations_add(b->exec->annotations, ANNOTATION_INFO, b->expr->span,
+			"incompatible sample types encountered for binary operator \"%s\": %s %s %s", op,
+			kind_name(l.kind), op, kind_name(r.kind));
 	return BINARY_REFUSED;
 }
 
 static enum binary_outcome of_floats(
-	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out)
+	struct binary_cells *b, struct value l, struct value r, struct value *out)
 {
-	if (binary_op_is_trim(e->binary.op))
-		return refuse(e, x, l, r);
+	if (binary_op_is_trim(b->expr->binary.op))
+		return refuse(b, l, r);
 	uint8_t holds = 1;
 	out->kind = CELL_FLOAT;
-	binary_columns(e->binary.op, 1, &l.v, &r.v, &out->v, &holds);
+	binary_columns(b->expr->binary.op, 1, &l.v, &r.v, &out->v, &holds);
 	return holds ? BINARY_KEPT : BINARY_DROPPED;
 }
 
@@ -108,30 +123,33 @@ static enum binary_outcome keep(const struct float_histogram *h, struct value *o
 }
 
 /* Says what had to be reconciled. Counters of which one was reset and the other wasn't have no sum. */
-static int note(const struct expr *e, struct exec *x, int noted)
+static int note(struct binary_cells *b, int noted)
 {
-	const char *doing = e->binary.op == OP_ADD ? "addition" : "subtraction";
-	if (noted < 0)
-		annotations_add(x->annotations, ANNOTATION_WARNING, e->span,
+	struct annotations *a = b->exec->annotations;
+	struct span at = b->expr->span;
+	const char *doing = b->expr->binary.op == OP_ADD ? "addition" : "subtraction";
+	bool is_refused = noted < 0 || noted & HISTOGRAM_RESETS_COLLIDED;
+	if (noted < 0 && is_new(b, SAYS_INCOMPATIBLE))
+		annotations_add(a, ANNOTATION_WARNING, at,
 			"incompatible bucket layout encountered for binary operator %s",
-			binary_op_text(e->binary.op));
-	else if (noted & HISTOGRAM_RESETS_COLLIDED)
-		annotations_add(x->annotations, ANNOTATION_WARNING, e->span,
-			"conflicting counter resets during histogram %s", doing);
-	else if (noted & HISTOGRAM_BOUNDS_RECONCILED)
-		annotations_add(x->annotations, ANNOTATION_INFO, e->span,
-			"mismatched custom buckets were reconciled during %s", doing);
-	return noted < 0 || noted & HISTOGRAM_RESETS_COLLIDED ? -EINVAL : 0;
+			binary_op_text(b->expr->binary.op));
+	else if (noted > 0 && is_refused && is_new(b, SAYS_COLLIDED))
+		annotations_add(
+			a, ANNOTATION_WARNING, at, "conflicting counter resets during histogram %s", doing);
+	else if (noted > 0 && !is_refused && is_new(b, SAYS_RECONCILED))
+		annotations_add(
+			a, ANNOTATION_INFO, at, "mismatched custom buckets were reconciled during %s", doing);
+	return is_refused ? -EINVAL : 0;
 }
 
-static enum binary_outcome added(const struct expr *e, struct exec *x, const struct float_histogram *l,
+static enum binary_outcome added(struct binary_cells *b, const struct float_histogram *l,
 	const struct float_histogram *r, struct value *out)
 {
 	int noted = 0;
-	bool adds = e->binary.op == OP_ADD;
+	bool adds = b->expr->binary.op == OP_ADD;
 	struct float_histogram *h =
 		adds ? float_histogram_add(l, r, &noted) : float_histogram_sub(l, r, &noted);
-	if (note(e, x, h ? noted : -EINVAL) == 0)
+	if (note(b, h ? noted : -EINVAL) == 0)
 		return keep(h, out);
 	free(h);
 	return BINARY_REFUSED;
@@ -143,38 +161,37 @@ static enum binary_outcome compared(const struct float_histogram *l, bool holds,
 }
 
 static enum binary_outcome of_histograms(
-	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out)
+	struct binary_cells *b, struct value l, struct value r, struct value *out)
 {
-	switch (e->binary.op) {
+	switch (b->expr->binary.op) {
 	case OP_ADD:
-	case OP_SUB: return added(e, x, l.h, r.h, out);
+	case OP_SUB: return added(b, l.h, r.h, out);
 	case OP_EQ: return compared(l.h, float_histogram_is_equal(l.h, r.h), out);
 	case OP_NE: return compared(l.h, !float_histogram_is_equal(l.h, r.h), out);
-	default: return refuse(e, x, l, r);
+	default: return refuse(b, l, r);
 	}
 }
 
 static enum binary_outcome of_histogram_and_float(
-	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out)
+	struct binary_cells *b, struct value l, struct value r, struct value *out)
 {
-	switch (e->binary.op) {
+	switch (b->expr->binary.op) {
 	case OP_MUL: return keep(float_histogram_mul(l.h, r.v), out);
 	case OP_DIV: return keep(float_histogram_div(l.h, r.v), out);
 	case OP_TRIM_UPPER: return keep(float_histogram_trim(l.h, r.v, true), out);
 	case OP_TRIM_LOWER: return keep(float_histogram_trim(l.h, r.v, false), out);
-	default: return refuse(e, x, l, r);
+	default: return refuse(b, l, r);
 	}
 }
 
-enum binary_outcome binary_cell(
-	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out)
+enum binary_outcome binary_cell(struct binary_cells *b, struct value l, struct value r, struct value *out)
 {
 	*out = (struct value){ CELL_NONE, 0, NULL };
 	if (!l.h && !r.h)
-		return of_floats(e, x, l, r, out);
+		return of_floats(b, l, r, out);
 	if (l.h && r.h)
-		return of_histograms(e, x, l, r, out);
+		return of_histograms(b, l, r, out);
 	if (l.h)
-		return of_histogram_and_float(e, x, l, r, out);
-	return e->binary.op == OP_MUL ? keep(float_histogram_mul(r.h, l.v), out) : refuse(e, x, l, r);
+		return of_histogram_and_float(b, l, r, out);
+	return b->expr->binary.op == OP_MUL ? keep(float_histogram_mul(r.h, l.v), out) : refuse(b, l, r);
 }

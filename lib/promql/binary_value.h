@@ -25,12 +25,18 @@ enum binary_outcome {
 	BINARY_KEPT
 };
 
+/* An operator, cell by cell. Each annotation is added once, not once a cell. */
+struct binary_cells {
+	const struct expr *expr;
+	struct exec *exec;
+	atomic_uint said; /* a bit a message */
+};
+
 /*
- * e's operator between two cells, neither of them CELL_NONE; a comparison gives l. In `out` is what was kept, whose histogram is the
- * caller's.
+ * The operator between two cells, neither of them CELL_NONE; a comparison gives l. In `out` is what was kept, whose histogram is the
+ * caller's. From any thread.
  */
-enum binary_outcome binary_cell(
-	const struct expr *e, struct exec *x, struct value l, struct value r, struct value *out);
+enum binary_outcome binary_cell(struct binary_cells *b, struct value l, struct value r, struct value *out);
 
 static inline bool binary_op_is_trim(enum binary_op op)
 {
