@@ -210,9 +210,10 @@ int promql_parse(const char *query, size_t n, const struct promql_features *f, s
 	struct parser p;
 	begin(&p, query, n, a, error);
 	p.features = *f;
-	*out = whole(&p);
-	if (*out)
-		check_expr(&p, *out);
+	struct expr *e = whole(&p);
+	if (e)
+		check_expr(&p, e);
+	*out = p.failed ? NULL : e;
 	return finish(&p);
 }
 

@@ -10,8 +10,9 @@ static const struct promql_features all = { true, true, true, true };
 static int parse(const char *query, size_t n, const struct promql_features *f, struct buf *error)
 {
 	auto_of(arena) struct arena *a = arena_new(NULL);
-	struct expr *e = NULL;
+	struct expr *e;
 	int r = promql_parse(query, n, f, a, &e, error);
+	CHECK((r == 0) == (e != NULL));
 	if (r == 0)
 		promql_free(e);
 	return r;
