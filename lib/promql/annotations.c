@@ -3,11 +3,14 @@
 #include "lib/promql/annotations.h"
 
 #include "lib/base/buf.h"
+#include "lib/base/go_float.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <xxhash.h>
 
 #define WORDS_MAX 1024u
@@ -17,6 +20,7 @@ struct annotation {
 	enum annotation_level level;
 	struct span at;
 	uint64_t hash;
+	struct annotation_repair repair; /* samples 0: none */
 	char words[];
 };
 
@@ -62,17 +66,11 @@ static void grow_locked(struct annotations *a)
 	a->n_slots = n;
 }
 
-void annotations_add(struct annotations *a, enum annotation_level level, struct span at, const char *fmt, ...)
+static struct annotation *put_locked(
+	struct annotations *a, enum annotation_level level, struct span at, const char *words)
 {
-	char words[WORDS_MAX];
-	va_list args;
-	va_start(args, fmt);
-	vsnprintf(words, sizeof words, fmt, args);
-	va_end(args);
 	size_t len = strlen(words);
 	uint64_t hash = XXH3_64bits_withSeed(words, len, level);
-
-	pthread_mutex_lock(&a->lock);
 	if (a->n >= a->n_slots)
 		grow_locked(a);
 	struct annotation **slot = &a->slots[hash & (a->n_slots - 1)], *it = *slot;
@@ -88,7 +86,60 @@ void annotations_add(struct annotations *a, enum annotation_level level, struct 
 	/* Of several places the last one, which upstream would have come to last. */
 	if (at.start > it->at.start)
 		it->at = at;
+	return it;
+}
+
+void annotations_add(struct annotations *a, enum annotation_level level, struct span at, const char *fmt, ...)
+{
+	char words[WORDS_MAX];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(words, sizeof words, fmt, args);
+	va_end(args);
+	pthread_mutex_lock(&a->lock);
+	put_locked(a, level, at, words);
 	pthread_mutex_unlock(&a->lock);
+}
+
+void annotations_add_repair(
+	struct annotations *a, struct span at, const char *words, const struct annotation_repair *r)
+{
+	pthread_mutex_lock(&a->lock);
+	struct annotation_repair *all = &put_locked(a, ANNOTATION_INFO, at, words)->repair;
+	if (!all->samples) {
+		*all = *r;
+	} else {
+		all->lowest = fmin(all->lowest, r->lowest);
+		all->highest = fmax(all->highest, r->highest);
+		all->difference = fmax(all->difference, r->difference);
+		all->first = MIN_OF(all->first, r->first);
+		all->last = MAX_OF(all->last, r->last);
+		all->samples += r->samples;
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
+static void add_time(struct buf *out, int64_t t)
+{
+	time_t seconds = (time_t)(t / 1000);
+	struct tm tm;
+	char text[64] = "";
+	if (gmtime_r(&seconds, &tm))
+		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_add_str(out, text);
+}
+
+static void add_repair(struct buf *out, const struct annotation_repair *r)
+{
+	buf_add_str(out, ", from buckets ");
+	go_float_add(out, r->lowest, 'g');
+	buf_add_str(out, " to ");
+	go_float_add(out, r->highest, 'g');
+	buf_printf(
+		out, ", with a max diff of %.2g, over %" PRIu64 " samples from ", r->difference, r->samples);
+	add_time(out, r->first);
+	buf_add_str(out, " to ");
+	add_time(out, r->last);
 }
 
 static int by_words(const void *x, const void *y)
@@ -127,6 +178,8 @@ void annotations_each(struct annotations *a, enum annotation_level level, struct
 	for (size_t i = 0; i < shown; i++) {
 		buf_reset(&text);
 		buf_printf(&text, "PromQL %s: %s", name, sorted[i]->words);
+		if (sorted[i]->repair.samples)
+			add_repair(&text, &sorted[i]->repair);
 		add_place(&text, query, sorted[i]->at.start);
 		fn(arg, buf_str(&text));
 	}

@@ -19,6 +19,18 @@ void annotations_free(struct annotations *a); /* NULL is fine */
 void annotations_add(struct annotations *a, enum annotation_level level, struct span at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* What was repaired in classic histograms, over all the samples of which the words are said. */
+struct annotation_repair {
+	double lowest, highest; /* bounds of buckets */
+	double difference;      /* the largest */
+	int64_t first, last;    /* ms */
+	uint64_t samples;
+};
+
+/* An info; the words of all that were added with them are followed by what was repaired, together. */
+void annotations_add_repair(
+	struct annotations *a, struct span at, const char *words, const struct annotation_repair *r);
+
 /*
  * Calls fn for up to `limit` of a level (0: all) with the finished text, in the order of their texts; where there are more, once more with "N more ..."
  * words as upstream has them. The query's text gives line and column.

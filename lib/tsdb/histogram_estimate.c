@@ -11,6 +11,23 @@ static double log2_of_size(double v)
 	return fraction == 0.5 ? exponent - 1 : log(fraction) * M_LOG2E + exponent;
 }
 
+/*
+ * 2^v, rounded as Go's math.Exp2, for the same reason: fdlibm's exp (e_exp.c) on what lies between v and the nearest whole number.
+ */
+static double exp2_of(double v)
+{
+	static const double p[] = { 1.66666666666666657415e-01, -2.77777777770155933842e-03,
+		6.61375632143793436117e-05, -1.65339022054652515390e-06, 4.13813679705723846039e-08 };
+	if (!(fabs(v) < 1000))
+		return exp2(v);
+	int whole = (int)(v > 0 ? v + 0.5 : v < 0 ? v - 0.5 : 0);
+	double part = v - whole, high = part * 6.93147180369123816490e-01,
+	       low = -part * 1.90821492927058770002e-10;
+	double r = high - low, t = r * r;
+	double c = r - t * (p[0] + t * (p[1] + t * (p[2] + t * (p[3] + t * p[4]))));
+	return ldexp(1 - ((low - (r * c) / (2 - c)) - high), whole);
+}
+
 double histogram_bucket_share(const struct histogram_bucket *b, double v, bool is_linear)
 {
 	if (is_linear)
@@ -36,8 +53,8 @@ static double interpolate(const struct float_histogram *h, const struct histogra
 		return b->lower + (b->upper - b->lower) * share;
 	double lower = log2_of_size(b->lower), upper = log2_of_size(b->upper);
 	if (b->lower > 0)
-		return exp2(lower + (upper - lower) * share);
-	return -exp2(upper + (lower - upper) * (1 - share));
+		return exp2_of(lower + (upper - lower) * share);
+	return -exp2_of(upper + (lower - upper) * (1 - share));
 }
 
 double histogram_quantile(const struct float_histogram *h, double q, enum histogram_nan_note *note)

@@ -5,6 +5,8 @@
 #include "lib/tsdb/bucket_cursor.h"
 #include "lib/tsdb/bucket_walk.h"
 
+#define HOLE_MAX 1000 /* empty buckets that are written out */
+
 static void add_named(struct buf *out, const char *name, double v)
 {
 	buf_add_str(out, name);
@@ -106,8 +108,11 @@ static void print_side(struct buf *out, const char *offset, const char *buckets,
 			add_word(out, offset, c.number);
 		if (!has)
 			add_text(out, buckets);
-		for (; has && next < c.number; next++)
-			buf_add_str(out, " 0");
+		if (has && c.number - next > HOLE_MAX)
+			buf_add_str(out, " ...");
+		else
+			for (; has && next < c.number; next++)
+				buf_add_str(out, " 0");
 		add_named(out, has ? " " : "", c.count);
 		next = (int64_t)c.number + 1;
 		has = true;

@@ -14,7 +14,7 @@ void histogram_print(const struct float_histogram *h, struct buf *out);
  */
 void histogram_print_json(const struct float_histogram *h, struct buf *out);
 
-/* {{schema:1 count:3 sum:4.5 buckets:[1 0 2]}}: as in test scripts. */
+/* {{schema:1 count:3 sum:4.5 buckets:[1 0 2]}}: as in test scripts. A hole that no script would have is "...". */
 void histogram_print_test(const struct float_histogram *h, struct buf *out);
 
 #endif

@@ -2,10 +2,14 @@
 /*
  * A byte of encoding and a histogram chunk's data. The samples of a chunk that decodes are encoded again, as
  * counters and as gauges, into as many chunks as it takes, and must come back. A second pass picks every
- * other sample from a copy of the chunk whose buckets are moved by one, so that layouts must be joined.
+ * other sample from a copy of the chunk whose buckets are moved by one, so that layouts must be joined. Then a few samples are computed
+ * with as a query does.
  */
 #include "lib/tsdb/chunk.h"
 #include "lib/tsdb/histogram.h"
+#include "lib/tsdb/histogram_average.h"
+#include "lib/tsdb/histogram_estimate.h"
+#include "lib/tsdb/histogram_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -85,6 +89,68 @@ static void encode_again(const struct histogram_pick *picks, size_t n, uint8_t h
 	}
 }
 
+/* Whatever the numbers are, buckets stay as many as their spans say, and compacted they rise. */
+static void check_shape(const struct float_histogram *h)
+{
+	uint64_t positive = 0, negative = 0;
+	for (uint32_t i = 0; i < h->n_positive_spans; i++)
+		positive += h->positive_spans[i].length;
+	for (uint32_t i = 0; i < h->n_negative_spans; i++)
+		negative += h->negative_spans[i].length;
+	if (positive != h->n_positive || negative != h->n_negative)
+		abort();
+}
+
+static void compute(const struct float_histogram *a, const struct float_histogram *b)
+{
+	enum histogram_nan_note note;
+	auto_buf struct buf text = { 0 };
+	for (int i = 0; i < 3; i++) {
+		histogram_quantile(a, i * 0.45, &note);
+		histogram_fraction(a, i - 1.5, i * 2, &note);
+		auto_free struct float_histogram *below = float_histogram_trim(a, i - 0.5, i % 2);
+		check_shape(below);
+	}
+	histogram_variance(a);
+	histogram_print(a, &text);
+	histogram_print_json(a, &text);
+	histogram_print_test(a, &text);
+	float_histogram_check(a, NULL);
+	float_histogram_is_reset(a, b);
+	float_histogram_is_near(a, b, 1e-6);
+	int noted;
+	auto_free struct float_histogram *sum = float_histogram_add(a, b, &noted),
+					 *difference = float_histogram_sub(a, b, &noted);
+	if (sum)
+		check_shape(sum);
+	if (difference)
+		check_shape(difference);
+	struct histogram_average mean = { 0 };
+	if (histogram_average_add(&mean, a) >= 0 && histogram_average_add(&mean, b) >= 0) {
+		struct histogram_sum *s = histogram_average_get(&mean);
+		histogram_sum_reduce(s, -4);
+		histogram_sum_compact(s);
+		check_shape(&s->value);
+	}
+	histogram_average_fini(&mean);
+}
+
+static void compute_some(const struct histogram_chunk *c, const struct histogram_chunk *other)
+{
+	for (size_t i = 0; i < MIN_OF(c->n, 4u); i++) {
+		size_t last = c->n - 1 - i;
+		auto_free struct float_histogram *a = float_histogram_of_chunk(c, i),
+						 *b = float_histogram_of_chunk(other, last);
+		/* As from another target: other bounds, another zero bucket. */
+		if (b->n_custom && i % 2)
+			b->n_custom--;
+		if (i == 2)
+			b->zero_threshold = a->zero_threshold * 3 + 1;
+		compute(a, b);
+		compute(b, a);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	auto_of(histogram_chunk) struct histogram_chunk *c = NULL, *other = NULL;
@@ -105,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		other->layout.positive[0].offset++;
 	if (other->layout.n_negative && other->layout.negative[0].offset > -(1 << 20))
 		other->layout.negative[0].offset--;
+	compute_some(c, other);
 	for (size_t i = 0; i < c->n; i += 2)
 		picks[i].from = other;
 	encode_again(picks, c->n, HISTOGRAM_GAUGE);

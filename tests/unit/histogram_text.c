@@ -55,6 +55,15 @@ TEST(only_the_populated_part_of_a_side_is_a_test_scripts_list)
 	auto_buf struct buf test = { 0 };
 	histogram_print_test(h, &test);
 	CHECK_STR(buf_str(&test), "{{offset:-2 buckets:[1 0 0 2]}}");
+
+	struct histogram_span far[] = { { 0, 1 }, { 1 << 29, 1 } };
+	double counts[] = { 1, 2 };
+	struct float_histogram wide = {
+		.positive_spans = far, .n_positive_spans = 2, .positive = counts, .n_positive = 2
+	};
+	buf_reset(&test);
+	histogram_print_test(&wide, &test);
+	CHECK_STR(buf_str(&test), "{{buckets:[1 ... 2]}}");
 }
 
 TEST_MAIN()
