@@ -116,7 +116,9 @@ struct cellwise {
 	struct row one;
 	const uint32_t *from; /* see one_row */
 	bool has_one;
-	uint8_t *is_matched; /* a flag a step */
+	uint8_t *is_matched; /* flags of each step: by what cells were matched */
+#define BY_THIS_ROW 1
+#define BY_ANOTHER  2
 };
 
 static uint32_t one_row_at(const struct cellwise *c, uint32_t t)
@@ -142,13 +144,14 @@ static int meet(struct cellwise *c, uint32_t t, struct value many, struct value 
 	if (o == BINARY_REFUSED)
 		return 0;
 	/* Of many-to-one only what gives the same row clashes. */
-	bool clashes = c->is_matched[t] && (j->plan.is_one_to_one || (is_mine && c->is_matched[t] == 2));
+	bool clashes = is_mine && c->is_matched[t] & BY_THIS_ROW;
+	clashes |= j->plan.is_one_to_one && c->is_matched[t];
 	if (clashes || !is_mine) {
 		free((void *)(uintptr_t)got.h);
-		c->is_matched[t] |= 1;
+		c->is_matched[t] |= BY_ANOTHER;
 		return clashes ? clash(c) : 0;
 	}
-	c->is_matched[t] = 2;
+	c->is_matched[t] |= BY_THIS_ROW;
 	put_cell(j, c->w, c->out, t, got, o == BINARY_KEPT);
 	return 0;
 }

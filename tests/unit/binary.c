@@ -246,6 +246,17 @@ TEST(groups_are_filled)
 	CHECK_QUERIES(rows, queries);
 }
 
+/* Row {} is there twice, with {y="1"} in between. */
+TEST(what_clashes_does_so_whatever_comes_between)
+{
+	static const char rows[] = "a 3\n"
+				   "a{y=\"1\"} 4\n"
+				   "a{x=\"2\"} 2\n"
+				   "b{z=\"1\"} 5";
+	CHECK_STR(rows_query(rows, "a + on() group_left(x) fill_left(2) b"),
+		"error: multiple matches for labels: grouping labels must ensure unique matches\n");
+}
+
 TEST(histograms_meet_histograms)
 {
 	static const char rows[] = "a h4 h4 h4r h4 c4\n"
