@@ -3,9 +3,11 @@
 #include "lib/base/regex.h"
 
 #include "lib/base/regex_re2.h"
+#include "lib/base/regex_syntax.h"
 #include "lib/base/utf8.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define MAX_PROGRAM_BYTES (32u << 20) /* of RE2, its caches included */
 
@@ -21,7 +23,13 @@ int regex_compile(const char *pattern, size_t n, struct regex **out, struct err 
 	if (n > REGEX_MAX_BYTES)
 		return err_set(
 			e, -EINVAL, "regular expression of %zu bytes is longer than %u", n, REGEX_MAX_BYTES);
-	struct regex_re2 *re = regex_re2_new(pattern, n, MAX_PROGRAM_BYTES, &groups, why, sizeof why);
+	auto_buf struct buf translated = { 0 };
+	struct regex_re2 *re = NULL;
+	if (!regex_from_go(pattern, n, &translated))
+		snprintf(why, sizeof why, "invalid escape sequence: \\C");
+	else
+		re = regex_re2_new(
+			buf_str(&translated), translated.len, MAX_PROGRAM_BYTES, &groups, why, sizeof why);
 	if (!re)
 		return err_set(e, -EINVAL, "regular expression \"%.*s\"%s: %s", (int)MIN_OF(n, 64u), pattern,
 			n > 64 ? "..." : "", why);

@@ -76,6 +76,46 @@ TEST(length_and_groups_are_bounded)
 	regex_free(r);
 }
 
+static bool matches(const char *pattern, const char *text)
+{
+	struct err e;
+	auto_of(regex) struct regex *r = NULL;
+	CHECK_OK(regex_compile(pattern, strlen(pattern), &r, &e), &e);
+	return regex_matches(r, text, strlen(text));
+}
+
+TEST(groups_may_be_named_as_go_names_them)
+{
+	struct err e;
+	auto_of(regex) struct regex *r = NULL;
+	auto_buf struct buf out = { 0 };
+	struct regex_match m;
+	CHECK_OK(regex_compile("(?<a>x+)(?P<b>y)", 16, &r, &e), &e);
+	CHECK(regex_find(r, "xxy", 3, &m));
+	regex_expand(r, "${b}${a}", 8, &m, &out);
+	CHECK_STR(buf_str(&out), "yxx");
+}
+
+TEST(what_looks_like_a_named_group_may_be_text)
+{
+	CHECK(matches("\\(?<", "<") && matches("\\(?<", "(<"));
+	CHECK(matches("[(?<n>]+", "(?<n>") && !matches("[(?<n>]+", "P"));
+	CHECK(matches("[](?<n>]+", "]<n") && !matches("[](?<n>]+", "P"));
+	CHECK(matches("[^](?<n>]", "P") && !matches("[^](?<n>]", "<"));
+	CHECK(matches("[[:digit:](?<n>]+", "(1<") && !matches("[[:digit:](?<n>]+", "P"));
+	CHECK(matches("[\\](?<n>]+", "](") && !matches("[\\](?<n>]+", "P"));
+	CHECK(matches("\\Q(?<n>[\\E(?<n>a)", "(?<n>[a"));
+}
+
+TEST(a_single_byte_has_no_expression)
+{
+	struct err e;
+	struct regex *r = NULL;
+	CHECK_INT(regex_compile("a\\C", 3, &r, &e), -EINVAL);
+	CHECK_HAS(e.msg, ": invalid escape sequence: \\C");
+	CHECK(matches("\\\\C", "\\C"));
+}
+
 TEST(an_expression_may_take_much_more_than_its_text)
 {
 	struct err e;
