@@ -160,8 +160,5 @@ bool literal_duration(struct text s, double *out, struct buf *why)
 
 int64_t seconds_to_ms(double seconds)
 {
-	double ns = round(seconds * 1e9);
-	if (!(ns < 9223372036854775808.0 && ns >= -9223372036854775808.0))
-		return INT64_MIN / 1000000; /* what upstream's conversion, which overflows, gives on x86-64 */
-	return (int64_t)ns / 1000000;
+	return (int64_t)round(seconds * 1e9) / 1000000;
 }

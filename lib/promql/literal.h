@@ -15,13 +15,16 @@ bool literal_number(struct text s, double *out, struct buf *why);
 /* "1h30m" in seconds; each unit once, the longest first. False: *out is 0. */
 bool literal_duration(struct text s, double *out, struct buf *why);
 
-/* Seconds that fit no duration: more than 64 bits of nanoseconds. */
+/*
+ * Seconds that fit no duration: 64 bits of nanoseconds or more, or NaN. Upstream takes NaN and the bound itself, which overflow to a
+ * range of -292 years.
+ */
 static inline bool seconds_are_too_many(double seconds)
 {
-	return seconds > 9223372036.854775808 || seconds < -9223372036.854775808;
+	return !(seconds < 9223372036.854775808 && seconds > -9223372036.854775808);
 }
 
-/* To ms as upstream does: to the nearest nanosecond, and then cut off. */
+/* To ms as upstream does: to the nearest nanosecond, and then cut off. Not of too many. */
 int64_t seconds_to_ms(double seconds);
 
 #endif

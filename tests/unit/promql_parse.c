@@ -47,6 +47,8 @@ TEST(syntax_errors_say_where_and_what)
 		{ "a[.5m]", "1:3: parse error: not a valid duration string: \".5m\"" },
 		{ "a offset 5m5d", "1:10: parse error: not a valid duration string: \"5m5d\"" },
 		{ "a offset 300y", "1:10: parse error: duration out of range" },
+		{ "a offset -nan", "1:10: parse error: duration out of range" },
+		{ "a[9223372036.854775808]", "1:3: parse error: duration out of range" },
 		{ "a offset 5hs", "1:10: parse error: unknown unit \"hs\" in duration \"5hs\"" },
 		{ "1_ + 1", "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"1_\": "
 			    "invalid syntax" },
