@@ -11,7 +11,10 @@
 #include "lib/tsdb/histogram_text.h"
 #include "tests/support/test.h"
 
+#include <errno.h>
 #include <stdio.h>
+
+#define UNREADABLE 255 /* of written_cell.kind */
 
 struct written_cell {
 	uint8_t kind;
@@ -56,6 +59,8 @@ static struct written_cell cell_of(const char *token)
 {
 	if (*token == '_')
 		return (struct written_cell){ 0 };
+	if (*token == '!')
+		return (struct written_cell){ .kind = UNREADABLE };
 	if (*token == 'h' || *token == 'c' || *token == 'C')
 		return (struct written_cell){ CELL_HISTOGRAM, 0, histogram_of(token) };
 	return (struct written_cell){ CELL_FLOAT, strtod(token, NULL), NULL };
@@ -150,6 +155,8 @@ static int row_of_select(struct op *op, struct worker *w, size_t i, struct row *
 			continue;
 		}
 		const struct written_cell *c = &s->written->rows.data[s->rows[i]].cells[t];
+		if (c->kind == UNREADABLE)
+			return exec_fail(w->exec, -EIO, "a row can't be read");
 		if (c->kind == CELL_HISTOGRAM)
 			row_set_histogram(w, out, t, float_histogram_copy(c->h));
 		else if (c->kind == CELL_FLOAT)

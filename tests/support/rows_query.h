@@ -7,7 +7,7 @@
  *	hist{host="b"} h3 h4r c5 -Inf
  *
  * A column a step of a minute, from 0 on. A histogram is h (exponential) or c (custom bounds), the count of its only bucket, and
- * what is known of it: r (a counter reset), n (none), g (a gauge); C is custom with other bounds than c.
+ * what is known of it: r (a counter reset), n (none), g (a gauge); C is custom with other bounds than c. A row with ! can't be read.
  */
 #ifndef TESTS_ROWS_QUERY_H
 #define TESTS_ROWS_QUERY_H

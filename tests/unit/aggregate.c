@@ -165,4 +165,25 @@ TEST(names_go_with_those_of_the_rows)
 	CHECK_STR(rows_query_delayed(named, "count_values(\"v\", a * 2)"), "{v=\"2\"} 1\n");
 }
 
+/* Wherever the row stands, and whether there are histograms to be let go of. */
+TEST(a_row_that_cannot_be_read_fails_what_is_made_of_it)
+{
+	static const char *const queries[] = { "sum(a)", "avg by (g) (a)", "max(a)", "stddev(a)",
+		"quantile(0.5, a)", "quantile by (g) (0.5, a)", "topk(3, a)", "bottomk by (g) (3, a)",
+		"limitk(1000, a)", "limit_ratio(1, a)", "count_values(\"v\", a)", "a + a",
+		"a + on(g) group_left b", "b * on(g) group_right a", "a and on(g) b", "b or a",
+		"b unless on(g) a", "a * 2", "a > bool 2", "a + on() group_left() c", "sum(a) + on() c",
+		"a + fill(2) b" };
+	for (unsigned bad = 0; bad < 100; bad += 33) {
+		auto_buf struct buf text = { 0 };
+		for (unsigned i = 0; i < 100; i++)
+			buf_printf(
+				&text, "a{i=\"%u\",g=\"%u\"} h2 %s c%u\n", i, i % 3, i == bad ? "!" : "1", i);
+		buf_add_str(&text, "b{g=\"0\"} h1 2 _\nb{g=\"1\"} _ 2 c1\nb{g=\"2\"} 1 2 c1\nc{x=\"1\"} h5 _ "
+				   "_\nc{x=\"2\"} _ 1 _");
+		for (size_t k = 0; k < ARRAY_LEN(queries); k++)
+			CHECK_HAS(rows_query(buf_str(&text), queries[k]), "error: a row can't be read\n");
+	}
+}
+
 TEST_MAIN()
