@@ -16,12 +16,12 @@ PREFIX  ?= /usr/local
 
 # What to build with, what the demo and the tests need beyond that, and what `make lint` and the sanitizers need.
 DEPS_BUILD := gcc g++ libc6-dev make pkg-config libfuse3-dev libyaml-dev libjansson-dev libre2-dev libxxhash-dev \
-	libmicrohttpd-dev libssl-dev libcurl4-openssl-dev libexpat1-dev
+	libmicrohttpd-dev libssl-dev libcurl4-openssl-dev libexpat1-dev libgnutls28-dev libcrypt-dev zlib1g-dev
 DEPS_DEMO  := fuse3 prometheus curl jq python3
 DEPS_DEB   := dpkg-dev
 DEPS_TEST  := attr faketime memcached procps rclone swift-account swift-container swift-object swift-proxy
 DEPS_LINT  := clang clang-format libclang-rt-14-dev llvm-14 man-db shellcheck
-PKGS       := fuse3 libmicrohttpd libcurl jansson yaml-0.1 re2 libxxhash libssl libcrypto expat
+PKGS       := fuse3 libmicrohttpd libcurl jansson yaml-0.1 re2 libxxhash libssl libcrypto expat gnutls libcrypt zlib
 
 CC_asan := clang
 CC_tsan := clang

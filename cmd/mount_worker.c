@@ -359,8 +359,8 @@ static void answer_ready(void *arg, const struct http_request *q, struct http_re
 
 static int start_http(struct mount *m, struct err *e)
 {
-	static const struct http_route routes[] = { { "/metrics", answer_metrics },
-		{ "/-/healthy", answer_healthy }, { "/-/ready", answer_ready }, { NULL, NULL } };
+	static const struct http_route routes[] = { { "/metrics", .answer = answer_metrics },
+		{ "/-/healthy", .answer = answer_healthy }, { "/-/ready", .answer = answer_ready }, { 0 } };
 	if (!m->flags->http_address)
 		return 0;
 	struct http_server_options options = {

@@ -1,126 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libmicrohttpd with epoll and a few threads does the protocol. What is added: the table of paths, the bounds, and an
- * end that lets answers finish: the server counts the requests that have begun, and closing waits for the count to
- * reach zero before it stops the threads.
+ * libmicrohttpd with epoll and a few threads does the protocol. What is added: the bounds, threads for long answers, and an end that
+ * lets answers finish: the server counts the requests that have begun, and closing waits for the count to reach zero before it
+ * stops the threads.
  */
-#include "lib/net/http_server.h"
+#include "lib/net/http_server_private.h"
 
 #include "lib/base/log.h"
 #include "lib/net/listen.h"
 
 #include <errno.h>
-#include <microhttpd.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-struct http_server {
-	struct MHD_Daemon *daemon;
-	const struct http_route *routes;
-	void *arg;
-	unsigned grace_ms;
-	uint16_t port;
-
-	pthread_mutex_t lock;
-	pthread_cond_t idle; /* under lock: active became 0 */
-	unsigned active;     /* under lock: requests that have begun and not ended */
-};
-
-struct http_request {
-	struct MHD_Connection *connection;
-	const char *path;
-};
-
-const char *http_request_path(const struct http_request *q)
-{
-	return q->path;
-}
-
-const char *http_request_argument(const struct http_request *q, const char *name)
-{
-	return MHD_lookup_connection_value(q->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-/* Takes the body over. */
-static enum MHD_Result send_response(struct MHD_Connection *c, struct http_response *out, bool and_close)
-{
-	struct MHD_Response *r =
-		MHD_create_response_from_buffer(out->body.len, out->body.data, MHD_RESPMEM_MUST_FREE);
-	if (!r) {
-		buf_fini(&out->body);
-		return MHD_NO;
-	}
-	const char *type = out->content_type ? out->content_type : "text/plain; charset=utf-8";
-	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	if (out->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	if (and_close)
-		MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
-	enum MHD_Result sent = MHD_queue_response(c, out->status, r);
-	MHD_destroy_response(r);
-	return sent;
-}
-
-static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status, const char *text)
-{
-	struct http_response out = { .status = status };
-	buf_add_str(&out.body, text);
-	/* What the client goes on sending is not read. */
-	return send_response(c, &out, status != MHD_HTTP_NOT_FOUND);
-}
-
-static bool has_body(struct MHD_Connection *c)
-{
-	const char *n = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	return (n && strcmp(n, "0") != 0) ||
-	       MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
-}
-
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *path, const char *method,
-	const char *version, const char *upload, size_t *upload_bytes, void **state)
-{
-	static const char begun;
-	struct http_server *s = arg;
-	(void)version, (void)upload;
-	if (!*state) { /* the headers are there; a second call follows */
-		*state = (void *)(uintptr_t)&begun;
-		pthread_mutex_lock(&s->lock);
-		s->active++;
-		pthread_mutex_unlock(&s->lock);
-		if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-			return refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, "405 method not allowed\n");
-		if (has_body(c))
-			return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "413 a body is not expected\n");
-		return MHD_YES;
-	}
-	*upload_bytes = 0;
-	for (const struct http_route *r = s->routes; r->path; r++) {
-		if (strcmp(r->path, path) != 0)
-			continue;
-		struct http_request q = { .connection = c, .path = path };
-		struct http_response out = { .status = MHD_HTTP_OK };
-		r->answer(s->arg, &q, &out);
-		return send_response(c, &out, false);
-	}
-	return refuse(c, MHD_HTTP_NOT_FOUND, "404 page not found\n");
-}
-
-static void on_end(void *arg, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
-{
-	struct http_server *s = arg;
-	(void)c, (void)why;
-	if (!*state)
-		return;
-	*state = NULL;
-	pthread_mutex_lock(&s->lock);
-	if (--s->active == 0)
-		pthread_cond_broadcast(&s->idle);
-	pthread_mutex_unlock(&s->lock);
-}
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *fmt, va_list ap)
 {
@@ -131,40 +25,94 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *
 	log_debug("http server", KV("detail", text));
 }
 
+static void on_connection(
+	void *arg, struct MHD_Connection *c, void **state, enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *s = arg;
+	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (what == MHD_CONNECTION_NOTIFY_STARTED && fd) {
+		*state = http_watch_add(s->watch, fd->connect_fd);
+	} else if (*state) {
+		http_watch_remove(s->watch, *state);
+		*state = NULL;
+	}
+}
+
+#define MOST_OPTIONS 8
+
+static void add_option(
+	struct MHD_OptionItem *items, size_t *n, enum MHD_OPTION option, intptr_t value, void *p)
+{
+	items[(*n)++] = (struct MHD_OptionItem){ option, value, p };
+}
+
+static int start_daemon(struct http_server *s, const struct http_server_options *o, int fd, struct err *e)
+{
+	unsigned threads = o->threads ? MIN_OF(o->threads, HTTP_SERVER_MAX_THREADS) : 2;
+	unsigned connections = o->max_connections ? o->max_connections : HTTP_SERVER_MAX_CONNECTIONS;
+	unsigned idle =
+		o->read_timeout_ms ? (unsigned)((o->read_timeout_ms + 999) / 1000) : HTTP_SERVER_IDLE_SECONDS;
+	size_t head = o->max_head_bytes ? o->max_head_bytes : HTTP_SERVER_MAX_HEAD_BYTES, n = 0;
+	unsigned flags =
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
+	struct MHD_OptionItem more[MOST_OPTIONS];
+	/* A pool of one is none for libmicrohttpd: it warns, and runs its one thread. */
+	if (threads > 1)
+		add_option(more, &n, MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL);
+	if (s->web && s->web->cert_pem) {
+		flags |= MHD_USE_TLS;
+		add_option(more, &n, MHD_OPTION_HTTPS_MEM_CERT, 0, s->web->cert_pem);
+		add_option(more, &n, MHD_OPTION_HTTPS_MEM_KEY, 0, s->web->key_pem);
+		add_option(more, &n, MHD_OPTION_HTTPS_PRIORITIES, 0, s->web->tls_priorities);
+		if (s->web->client_ca_pem)
+			add_option(more, &n, MHD_OPTION_HTTPS_MEM_TRUST, 0, s->web->client_ca_pem);
+	}
+	add_option(more, &n, MHD_OPTION_END, 0, NULL);
+	errno = 0;
+	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, http_exchange_on_data, s,
+		MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_NOTIFY_COMPLETED, http_exchange_on_end, s, MHD_OPTION_URI_LOG_CALLBACK,
+		http_exchange_on_url, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+		MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT, idle,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, head, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+	if (!s->daemon)
+		return err_errno(e, errno ? -errno : -EIO, "starting the HTTP server on %.128s", o->address);
+	return 0;
+}
+
 int http_server_open(const struct http_server_options *options, struct http_server **out, struct err *e)
 {
 	uint16_t port;
-	int fd = listen_tcp(options->address, &port, e);
+	auto_close_fd int fd = listen_tcp(options->address, &port, e);
 	if (fd < 0)
 		return fd;
 	struct http_server *s = xcalloc(1, sizeof *s);
-	*s = (struct http_server){
-		.routes = options->routes, .arg = options->arg, .grace_ms = options->grace_ms, .port = port
-	};
+	*s = (struct http_server){ .routes = options->routes,
+		.arg = options->arg,
+		.grace_ms = options->grace_ms,
+		.port = port,
+		.prefix = options->prefix ? options->prefix : "",
+		.prefix_len = options->prefix ? strlen(options->prefix) : 0,
+		.max_body_bytes = options->max_body_bytes,
+		.web = options->web };
 	pthread_condattr_t attr;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->idle, &attr);
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&s->lock, NULL);
-
-	unsigned threads = options->threads ? MIN_OF(options->threads, HTTP_SERVER_MAX_THREADS) : 2;
-	/* A pool of one is none for libmicrohttpd: it warns, and runs its one thread. */
-	struct MHD_OptionItem pool[] = { { MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL },
-		{ MHD_OPTION_END, 0, NULL } };
-	s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL,
-		NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_NOTIFY_COMPLETED, on_end, s, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)HTTP_SERVER_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)HTTP_SERVER_MAX_HEAD_BYTES, MHD_OPTION_ARRAY, threads > 1 ? pool : pool + 1,
-		MHD_OPTION_END);
-	if (!s->daemon) {
-		int r = errno ? -errno : -EIO;
-		close(fd);
+	s->workers = http_workers_new(
+		options->max_connections ? options->max_connections : HTTP_SERVER_MAX_CONNECTIONS);
+	int64_t read_ms =
+		options->read_timeout_ms ? options->read_timeout_ms : 1000 * HTTP_SERVER_IDLE_SECONDS;
+	int r = http_watch_new(read_ms, &s->watch, e);
+	if (r == 0)
+		r = start_daemon(s, options, fd, e);
+	if (r < 0) {
 		http_server_close(s);
-		return err_errno(e, r, "starting the HTTP server on %.128s", options->address);
+		return r;
 	}
+	fd = -1;
 	*out = s;
 	return 0;
 }
@@ -191,19 +139,35 @@ static void wait_idle(struct http_server *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void abandon_all(struct http_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	for (struct http_request *q = s->first; q; q = q->next)
+		if (q->reply)
+			http_reply_abandon(q->reply);
+	pthread_mutex_unlock(&s->lock);
+}
+
 void http_server_close(struct http_server *s)
 {
 	if (!s)
 		return;
+	int fd = -1;
 	if (s->daemon) {
-		int fd = MHD_quiesce_daemon(s->daemon);
+		fd = MHD_quiesce_daemon(s->daemon);
 		if (fd >= 0)
 			shutdown(fd, SHUT_RDWR); /* who connects now is refused, not kept waiting */
 		wait_idle(s);
+		/* A daemon that stops must have no connection that sleeps; each is woken when its thread is through. */
+		http_workers_stop(s->workers);
+		abandon_all(s);
+		http_workers_wait(s->workers);
 		MHD_stop_daemon(s->daemon);
-		if (fd >= 0)
-			close(fd);
 	}
+	if (fd >= 0)
+		close(fd);
+	http_workers_free(s->workers);
+	http_watch_free(s->watch);
 	pthread_cond_destroy(&s->idle);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

@@ -50,8 +50,9 @@ static void slow(void *arg, const struct http_request *q, struct http_response *
 	buf_add_str(&out->body, "done at last\n");
 }
 
-static const struct http_route routes[] = { { "/hello", hello }, { "/broken", broken },
-	{ "/nothing", nothing }, { "/large", large }, { "/slow", slow }, { NULL, NULL } };
+static const struct http_route routes[] = { { "/hello", .answer = hello }, { "/broken", .answer = broken },
+	{ "/nothing", .answer = nothing }, { "/large", .answer = large }, { "/slow", .answer = slow },
+	{ 0 } };
 
 static struct http_server *started(const char *address)
 {
