@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The usual sum is of histograms of one metric, whose buckets are the same or soon become so: then addition is one pass over two
- * arrays. Else it is a merge by numbers, first to see whether buckets are missing, and only where they are into new arrays.
+ * arrays. Else it is a merge by numbers, in place as far as no bucket is missing, and from there on into new arrays.
  */
 #include "lib/tsdb/bucket_side.h"
 
@@ -130,22 +130,27 @@ static void add_to(double *count, double *lost, const struct bucket_cursor *othe
 		kahan_add(count, lost, sign * other->count_lost);
 }
 
-static void add_within(struct bucket_side *s, struct bucket_cursor other, int32_t first, double sign)
+/* As far as no bucket is missing; false with its number in *first where one is, and with it all the rest to add. */
+static bool add_within(struct bucket_side *s, struct bucket_cursor other, int32_t *first, double sign)
 {
 	struct bucket_cursor own = bucket_side_cursor(s);
 	uint32_t i = 0;
 	bool has = bucket_cursor_next(&own);
-	for (bool more = skip_below(&other, first); more; more = bucket_cursor_next(&other)) {
+	for (bool more = skip_below(&other, *first); more; more = bucket_cursor_next(&other)) {
 		for (; has && own.number < other.number; i++)
 			has = bucket_cursor_next(&own);
+		if (!has || own.number != other.number) {
+			*first = other.number;
+			return false;
+		}
 		add_to(&s->counts[i], s->lost ? &s->lost[i] : NULL, &other, sign);
 	}
+	return true;
 }
 
-static void add_widening(
-	struct bucket_side *s, struct bucket_cursor other, int32_t first, double sign, uint32_t missing)
+static void add_widening(struct bucket_side *s, struct bucket_cursor other, int32_t first, double sign)
 {
-	uint32_t n = s->n + missing;
+	uint32_t n = s->n + count_missing(s, other, first);
 	struct bucket_cursor own = bucket_side_cursor(s);
 	struct builder b = {
 		.spans = xcalloc(n, sizeof *b.spans),
@@ -190,11 +195,8 @@ void bucket_side_add(struct bucket_side *s, struct bucket_cursor other, int32_t 
 				s->counts[i] += sign * other.counts[i];
 		return;
 	}
-	uint32_t missing = count_missing(s, other, first);
-	if (missing)
-		add_widening(s, other, first, sign, missing);
-	else
-		add_within(s, other, first, sign);
+	if (!add_within(s, other, &first, sign))
+		add_widening(s, other, first, sign);
 }
 
 /* In place: a merged bucket or span is written where, or before where, the first of what makes it was read. */
