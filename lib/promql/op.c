@@ -17,11 +17,11 @@ static int each_child(struct op *op, struct exec *x, int (*fn)(struct op *child,
 	return r;
 }
 
-int op_open(struct op *op, struct exec *x)
+int op_open_tree(struct op *op, struct exec *x)
 {
 	if (op->is_open)
 		return 0;
-	int r = each_child(op, x, op_open);
+	int r = each_child(op, x, op_open_tree);
 	if (r == 0)
 		r = exec_check(x);
 	if (r == 0)

@@ -107,7 +107,7 @@ struct op_ops {
 };
 
 /* Children first, each operator once, however many parents it has. 0, or -errno with exec_fail called. */
-int op_open(struct op *op, struct exec *x);
+int op_open_tree(struct op *op, struct exec *x);
 int op_prepare(struct op *op, struct exec *x);
 
 int op_row(struct op *op, struct worker *w, size_t i, struct row *out);

@@ -9,6 +9,7 @@
 #ifndef TSDB_SERIES_SOURCE_H
 #define TSDB_SERIES_SOURCE_H
 
+#include "lib/tsdb/chunk.h"
 #include "lib/tsdb/float_histogram.h"
 #include "lib/tsdb/matcher.h"
 
@@ -26,6 +27,13 @@ struct samples {
 	const struct float_histogram **h; /* NULL: floats only. The histograms are owned */
 	size_t cap;                       /* of the arrays, which are kept from series to series */
 };
+
+static inline bool sample_is_stale(double v)
+{
+	uint64_t bits;
+	memcpy(&bits, &v, sizeof bits);
+	return bits == STALE_NAN_BITS;
+}
 
 void samples_fini(struct samples *s);
 void samples_clear(struct samples *s); /* empty, arrays kept; frees histograms */

@@ -262,7 +262,7 @@ static void print_info(void *arg, const char *text)
 
 static void run(struct op *op, struct exec *x, struct text query, struct buf *out)
 {
-	int r = op_open(op, x);
+	int r = op_open_tree(op, x);
 	if (r == 0)
 		r = op_prepare(op, x);
 	struct printing p = { op, xcalloc(op->n_rows + 1, sizeof(struct buf)) };

@@ -173,7 +173,7 @@ TEST(an_operator_with_two_parents_is_opened_prepared_and_freed_once)
 	};
 	struct exec x;
 	exec_init(&x, NULL, NULL, 1);
-	CHECK_INT(op_open(&root.op, &x), 0);
+	CHECK_INT(op_open_tree(&root.op, &x), 0);
 	CHECK_INT(op_prepare(&root.op, &x), 0);
 	CHECK_INT(leaf.opened, 1);
 	CHECK_INT(leaf.prepared, 1);
