@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/promql/range.h"
+
+#include "lib/base/quote.h"
+#include "lib/promql/function.h"
+#include "lib/promql/scalar.h"
+
+#define PARAMS_MAX FUNCTION_ARGS_MAX
+
+struct range_op {
+	struct op op;
+	const struct range_kernel *kernel;
+	struct range_input in;
+	struct op *params[PARAMS_MAX];
+	const double *param_values[PARAMS_MAX]; /* from prepare on */
+	size_t n_params;
+	int64_t *start, *end, *step_t; /* from open on, in the run's arena */
+	int64_t mint, maxt;            /* of what is read */
+};
+
+static void make_windows(struct range_op *r, struct exec *x)
+{
+	uint32_t n = r->op.steps.n;
+	r->start = arena_alloc(x->arena, n * sizeof r->start[0]);
+	r->end = arena_alloc(x->arena, n * sizeof r->end[0]);
+	r->step_t = arena_alloc(x->arena, n * sizeof r->step_t[0]);
+	for (uint32_t i = 0; i < n; i++) {
+		r->step_t[i] = steps_at(&r->op.steps, i);
+		r->end[i] = lookup_at(&r->in.at, &r->op.steps, i);
+		r->start[i] = r->end[i] - r->in.range_ms;
+	}
+}
+
+static int range_open(struct op *op, struct exec *x)
+{
+	struct range_op *r = (struct range_op *)op;
+	make_windows(r, x);
+	struct op inner = { 0 };
+	if (r->in.inner) {
+		inner = *r->in.inner;
+	} else {
+		int e = selected_open(r->in.from, x);
+		if (e < 0)
+			return e;
+		inner.labels = r->in.from->set->labels;
+		inner.n_rows = r->in.from->set->n;
+	}
+	if (r->kernel->flags & RANGE_KEEPS_NAME)
+		op_keep_labels(op, &inner);
+	else
+		op_drop_names(op, x, &inner);
+	return 0;
+}
+
+static int range_prepare(struct op *op, struct exec *x)
+{
+	struct range_op *r = (struct range_op *)op;
+	int e = 0;
+	for (size_t i = 0; i < r->n_params && e == 0; i++)
+		e = scalar_values(r->params[i], x, &r->param_values[i]);
+	return e;
+}
+
+/* Which samples each step sees. Both ends of the windows rise, so the samples are gone through once. */
+static void find_windows(const struct range_op *r, const int64_t *t, size_t n, uint32_t *lo, uint32_t *hi)
+{
+	size_t l = 0, h = 0;
+	for (uint32_t i = 0; i < r->op.steps.n; i++) {
+		int64_t start = r->start[i] - r->in.before_ms, end = r->end[i] + r->in.after_ms;
+		while (h < n && t[h] <= end)
+			h++;
+		while (l < h && t[l] <= start)
+			l++;
+		lo[i] = (uint32_t)l;
+		hi[i] = (uint32_t)h;
+	}
+}
+
+static bool has_suffix(struct text s, struct text suffix)
+{
+	return s.len >= suffix.len && memcmp(s.p + s.len - suffix.len, suffix.p, suffix.len) == 0;
+}
+
+/* Upstream goes by the name's ending where a rate is asked for. */
+static void remark_on_name(const struct range_series *s, const struct row *out)
+{
+	static const struct text endings[] = { TEXT("_total"), TEXT("_sum"), TEXT("_count"),
+		TEXT("_bucket") };
+	struct text name = label_set_get(s->labels, LABEL_NAME);
+	if (!name.len || !memchr(out->kind, CELL_FLOAT, out->n))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+		if (has_suffix(name, endings[i]))
+			return;
+	range_say(s, RANGE_NAME_NOT_COUNTER);
+}
+
+static uint64_t count_seen(const struct range_series *s)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < s->n; i++)
+		n += range_n_floats(s, i) + range_n_histograms(s, i);
+	return n;
+}
+
+static int range_row(struct op *op, struct worker *w, size_t i, struct row *out)
+{
+	struct range_op *r = (struct range_op *)op;
+	uint32_t n = op->steps.n;
+	unsigned said = 0;
+	struct range_columns c;
+	int e = range_load(&r->in, w, i, r->mint, r->maxt, &c);
+	if (e < 0)
+		return e;
+	uint32_t *lo = arena_alloc(w->scratch, 4ul * n * sizeof *lo), *hi = lo + n;
+	find_windows(r, c.float_t, c.n_floats, lo, hi);
+	struct range_series s = {
+		.input = &r->in,
+		.call = op->expr,
+		.labels = r->in.inner ? &r->in.inner->labels[i] : &r->in.from->set->labels[i],
+		.w = w,
+		.said = &said,
+		.params = r->param_values,
+		.n = n,
+		.start = r->start,
+		.end = r->end,
+		.step_t = r->step_t,
+		.f = { c.float_t, c.v, c.n_floats, lo, hi },
+	};
+	if (c.n_histograms) {
+		uint32_t *h_lo = hi + n, *h_hi = h_lo + n;
+		find_windows(r, c.histogram_t, c.n_histograms, h_lo, h_hi);
+		s.h = (struct range_histograms){ c.histogram_t, c.h, c.n_histograms, h_lo, h_hi };
+	}
+	e = r->kernel->fn(&s, out);
+	if (e == 0 && r->kernel->flags & RANGE_IS_COUNTER)
+		remark_on_name(&s, out);
+	atomic_fetch_add_explicit(&w->exec->samples_total, count_seen(&s), memory_order_relaxed);
+	range_let_go(&r->in, w, &c);
+	return e;
+}
+
+static size_t range_children(const struct op *op, struct op **out, size_t room)
+{
+	const struct range_op *r = (const struct range_op *)op;
+	size_t n = 0;
+	if (r->in.inner && n < room)
+		out[n++] = r->in.inner;
+	for (size_t i = 0; i < r->n_params && n < room; i++)
+		out[n++] = r->params[i];
+	return n;
+}
+
+static void range_explain(const struct op *op, struct buf *out)
+{
+	buf_add_str(out, ((const struct range_op *)op)->kernel->name);
+}
+
+static void range_free(struct op *op)
+{
+	struct range_op *r = (struct range_op *)op;
+	range_input_fini(&r->in);
+	for (size_t i = 0; i < r->n_params; i++)
+		op_free(r->params[i]);
+	free(r);
+}
+
+static const struct op_ops range_ops = {
+	.name = "range",
+	.open = range_open,
+	.prepare = range_prepare,
+	.row = range_row,
+	.explain = range_explain,
+	.children = range_children,
+	.free = range_free,
+};
+
+struct op *range_new(const struct expr *call, const struct range_kernel *kernel,
+	const struct range_input *input, const struct steps *steps, struct op **params, size_t n_params)
+{
+	struct range_op *r = xmalloc(sizeof *r);
+	*r = (struct range_op){
+		.op = { .ops = &range_ops, .expr = call, .steps = *steps },
+		.kernel = kernel,
+		.in = *input,
+		.n_params = n_params,
+	};
+	for (size_t i = 0; i < n_params; i++)
+		r->params[i] = params[i];
+	r->mint = lookup_at(&input->at, steps, 0) - input->range_ms - input->before_ms + 1;
+	r->maxt = lookup_at(&input->at, steps, steps->n - 1) + input->after_ms;
+	if (input->from)
+		selected_widen(r->in.from, r->mint, r->maxt);
+	return &r->op;
+}
+
+struct span range_place(const struct range_series *s)
+{
+	struct span nowhere = { 0, 0 };
+	const struct expr *first = s->call->call.args[0];
+	while (first->kind == EXPR_PAREN)
+		first = first->paren;
+	return first->kind == EXPR_SUBQUERY ? nowhere : first->span;
+}
+
+void range_say(const struct range_series *s, unsigned notes)
+{
+	static const struct {
+		enum range_note note;
+		enum annotation_level level;
+		bool has_name;
+		const char *words;
+	} all[] = {
+		{ RANGE_MIXED, ANNOTATION_WARNING, true,
+			"encountered a mix of histograms and floats for metric name" },
+		{ RANGE_IGNORED, ANNOTATION_INFO, true,
+			"ignored histograms in a range containing both floats and histograms for metric "
+			"name" },
+		{ RANGE_MIXED_SCHEMAS, ANNOTATION_WARNING, true,
+			"vector contains a mix of histograms with exponential and custom buckets schemas for "
+			"metric name" },
+		{ RANGE_NOT_COUNTER, ANNOTATION_WARNING, true,
+			"this native histogram metric is not a counter:" },
+		{ RANGE_NOT_GAUGE, ANNOTATION_WARNING, true, "this native histogram metric is not a gauge:" },
+		{ RANGE_NAME_NOT_COUNTER, ANNOTATION_INFO, true,
+			"metric might not be a counter, name does not end in _total/_sum/_count/_bucket:" },
+		{ RANGE_ADD_RECONCILED, ANNOTATION_INFO, false,
+			"mismatched custom buckets were reconciled during addition" },
+		{ RANGE_SUB_RECONCILED, ANNOTATION_INFO, false,
+			"mismatched custom buckets were reconciled during subtraction" },
+		{ RANGE_AGG_RECONCILED, ANNOTATION_INFO, false,
+			"mismatched custom buckets were reconciled during aggregation" },
+		{ RANGE_AGG_COLLIDED, ANNOTATION_WARNING, false,
+			"conflicting counter resets during histogram aggregation" },
+	};
+	notes &= ~*s->said;
+	*s->said |= notes;
+	for (size_t i = 0; i < ARRAY_LEN(all) && notes; i++) {
+		if (!(notes & all[i].note))
+			continue;
+		auto_buf struct buf name = { 0 };
+		if (all[i].has_name) {
+			struct text t = label_set_get(s->labels, LABEL_NAME);
+			buf_add_u8(&name, ' ');
+			quote_add(&name, t.p, t.len);
+		}
+		annotations_add(s->w->exec->annotations, all[i].level, range_place(s), "%s%s", all[i].words,
+			name.len ? buf_str(&name) : "");
+	}
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A series' samples as columns: floats apart from histograms, without stale markers. Floats of a selector stay in the arrays that
+ * they were decoded into.
+ */
+#include "lib/promql/range.h"
+
+static int load_selected(const struct range_input *in, struct worker *w, size_t i, int64_t mint, int64_t maxt,
+	struct range_columns *out)
+{
+	int r = selected_read(in->from, w, i, mint, maxt);
+	if (r < 0)
+		return r;
+	struct samples *s = &w->samples;
+	int64_t *t = NULL;
+	const struct float_histogram **h = NULL;
+	if (s->h) {
+		t = arena_alloc(w->scratch, s->n * sizeof *t);
+		h = arena_alloc(w->scratch, s->n * sizeof *h);
+	}
+	size_t nf = 0, nh = 0;
+	for (size_t k = 0; k < s->n; k++) {
+		if (sample_is_stale(s->v[k]))
+			continue;
+		if (s->h && s->h[k]) {
+			t[nh] = s->t[k];
+			h[nh++] = s->h[k];
+		} else {
+			s->t[nf] = s->t[k];
+			s->v[nf++] = s->v[k];
+		}
+	}
+	*out = (struct range_columns){
+		.n_floats = nf,
+		.n_histograms = nh,
+		.float_t = s->t,
+		.histogram_t = t,
+		.v = s->v,
+		.h = h,
+	};
+	return 0;
+}
+
+/*
+ * What the source said about resets between samples says nothing about those that the subquery picked: some may have been left out,
+ * others taken twice.
+ */
+static void forget_resets(const struct float_histogram *h)
+{
+	struct float_histogram *own = (struct float_histogram *)(uintptr_t)h; /* the row's, which is ours */
+	if (own->reset_hint != RESET_GAUGE)
+		own->reset_hint = RESET_UNKNOWN;
+}
+
+static int load_subquery(const struct range_input *in, struct worker *w, size_t i, struct range_columns *out)
+{
+	const struct steps *steps = &in->inner->steps;
+	struct row row = row_new(w, steps->n);
+	int r = op_row(in->inner, w, i, &row);
+	if (r < 0) {
+		row_fini(&row);
+		return r;
+	}
+	int64_t *t = arena_alloc(w->scratch, row.n * sizeof *t), *ht = NULL;
+	const struct float_histogram **h = NULL;
+	if (row.h) {
+		ht = arena_alloc(w->scratch, row.n * sizeof *ht);
+		h = arena_alloc(w->scratch, row.n * sizeof *h);
+	}
+	size_t nf = 0, nh = 0;
+	for (uint32_t k = 0; k < row.n; k++) {
+		if (row.kind[k] == CELL_FLOAT) {
+			t[nf] = steps_at(steps, k);
+			row.v[nf++] = row.v[k];
+		} else if (row.kind[k] == CELL_HISTOGRAM) {
+			forget_resets(row.h[k]);
+			ht[nh] = steps_at(steps, k);
+			h[nh++] = row.h[k];
+		}
+	}
+	exec_count_samples(w->exec, (int64_t)(nf + nh));
+	*out = (struct range_columns){
+		.row = row,
+		.n_floats = nf,
+		.n_histograms = nh,
+		.float_t = t,
+		.histogram_t = ht,
+		.v = row.v,
+		.h = h,
+	};
+	return 0;
+}
+
+int range_load(const struct range_input *in, struct worker *w, size_t i, int64_t mint, int64_t maxt,
+	struct range_columns *out)
+{
+	return in->inner ? load_subquery(in, w, i, out) : load_selected(in, w, i, mint, maxt, out);
+}
+
+void range_let_go(const struct range_input *in, struct worker *w, struct range_columns *c)
+{
+	if (!in->inner) {
+		selected_let_go(w);
+		return;
+	}
+	exec_count_samples(w->exec, -(int64_t)(c->n_floats + c->n_histograms));
+	row_fini(&c->row);
+}
+
+void range_input_fini(struct range_input *in)
+{
+	selected_free(in->from);
+	op_free(in->inner);
+}
