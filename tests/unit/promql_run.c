@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lib/promql/run.c, plan.c, answer.c: how queries end, what they cost, and what their plans share. */
+#include "lib/base/clock.h"
+#include "tests/support/query.h"
+#include "tests/support/test.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+struct ending {
+	enum promql_error_kind error;
+	char message[256];
+	struct promql_stats stats;
+	size_t given;
+	int sink_says;
+};
+
+static int take_begin(void *arg, enum value_type type)
+{
+	(void)arg, (void)type;
+	return 0;
+}
+
+static int take_series(void *arg, const struct promql_series *s)
+{
+	struct ending *e = arg;
+	(void)s;
+	e->given++;
+	return e->sink_says;
+}
+
+static int take_string(void *arg, int64_t t, struct text value)
+{
+	(void)t, (void)value;
+	return take_series(arg, NULL);
+}
+
+static struct ending run(struct memory_source *m, const char *text, const struct promql_options *o,
+	const atomic_bool *cancel, int sink_says)
+{
+	struct ending e = { .sink_says = sink_says };
+	struct promql_query q = {
+		.text = text,
+		.n = strlen(text),
+		.is_range = true,
+		.end = 600000,
+		.step = 60000,
+		.cancel = cancel,
+	};
+	struct promql_sink sink = { take_begin, take_series, take_string, &e };
+	struct promql_result r;
+	promql_run(memory_source_of(m), o, &q, &sink, &r);
+	e.error = r.error;
+	e.stats = r.stats;
+	strncpy(e.message, buf_str(&r.message), sizeof e.message - 1);
+	promql_result_fini(&r);
+	return e;
+}
+
+static struct memory_source *some_series(size_t n)
+{
+	struct memory_source *m = memory_source_new();
+	for (size_t i = 0; i < n; i++) {
+		char labels[64];
+		snprintf(labels, sizeof labels, "m{i=\"%03zu\"}", i);
+		query_load(m, 60, labels, "0+1x10");
+	}
+	return m;
+}
+
+TEST(a_query_that_ends_badly_says_how)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(50);
+	struct promql_options o = { .threads = 2 };
+	atomic_bool cancel = true;
+	CHECK_INT(run(m, "m", &o, NULL, 0).error, PROMQL_OK);
+	CHECK_INT(run(m, "m{", &o, NULL, 0).error, PROMQL_BAD_DATA);
+	CHECK_INT(run(m, "m[1m]", &o, NULL, 0).error, PROMQL_BAD_DATA);
+	CHECK_INT(run(m, "label_join(m, \"i\", \"\")", &o, NULL, 0).error, PROMQL_EXECUTION);
+	CHECK_INT(run(m, "m", &o, &cancel, 0).error, PROMQL_CANCELED);
+	CHECK_INT(run(m, "m", &o, NULL, -EPIPE).error, PROMQL_CANCELED);
+	CHECK_STR(run(m, "m", &o, &cancel, 0).message, "query was canceled in expression evaluation");
+	o.max_samples = 5;
+	CHECK_INT(run(m, "m", &o, NULL, 0).error, PROMQL_LIMIT);
+	o = (struct promql_options){ .threads = 2, .memory_limit = 4096 };
+	CHECK_INT(run(m, "m", &o, NULL, 0).error, PROMQL_LIMIT);
+	o = (struct promql_options){ .threads = 2 };
+	memory_source_fail(m, "the disk is gone");
+	struct ending e = run(m, "m", &o, NULL, 0);
+	CHECK_INT(e.error, PROMQL_INTERNAL);
+	CHECK_STR(e.message, "the disk is gone");
+}
+
+TEST(an_answer_that_nobody_wants_any_more_is_not_computed_further)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(500);
+	struct promql_options o = { .threads = 1 };
+	struct ending e = run(m, "m", &o, NULL, -EPIPE);
+	CHECK_INT(e.given, 1);
+	CHECK(memory_source_reads(m) < 500);
+}
+
+TEST(a_query_counts_what_it_looked_at)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(10);
+	struct promql_options o = { .threads = 4 };
+	struct ending e = run(m, "m", &o, NULL, 0);
+	CHECK_INT(e.stats.series, 10);
+	CHECK_INT(e.stats.samples_total, 110);
+	CHECK(e.stats.samples_peak >= 11 && e.stats.samples_peak <= 220);
+	CHECK(e.stats.memory_peak_bytes > 0);
+	e = run(m, "count_over_time(m[2m])", &o, NULL, 0);
+	CHECK_INT(e.stats.samples_total, 10 * (1 + 2 * 10));
+}
+
+TEST(what_no_step_changes_is_computed_once)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(10);
+	struct promql_options o = { .threads = 2 };
+	struct ending e = run(m, "abs(rate(m[5m] @ 300))", &o, NULL, 0);
+	CHECK_INT(e.error, PROMQL_OK);
+	CHECK_INT(memory_source_reads(m), 10);
+	CHECK_INT(e.stats.samples_total, 50);
+}
+
+TEST(times_that_are_out_of_bounds_are_refused)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(1);
+	auto_buf struct buf got = { 0 };
+	struct query_env env = { .end = 1e12, .step = 1e-3 };
+	query_run(m, &env, "m", &got);
+	CHECK_STR(buf_str(&got), "error: a range query may have 10000000 steps, not more\n");
+	env = (struct query_env){ .start = 600 };
+	query_run(m, &env, "max_over_time(m[100y:1ms])", &got);
+	CHECK_STR(buf_str(&got), "error: a subquery may have 10000000 steps, not more\n");
+}
+
+TEST(an_instant_query_may_ask_for_samples_and_strings)
+{
+	static const struct query_case cases[] = {
+		{ "m[2m]", "{__name__=\"m\", i=\"000\"} 9@540 10@600\n" },
+		{ "(m[2m])", "{__name__=\"m\", i=\"000\"} 9@540 10@600\n" },
+		{ "m[90s] offset 1m", "{__name__=\"m\", i=\"000\"} 8@480 9@540\n" },
+		{ "m[2m] @ 0", "{__name__=\"m\", i=\"000\"} 0@0\n" },
+		{ "m[90s] anchored", "{__name__=\"m\", i=\"000\"} 8@510 9@540 10@600\n" },
+		{ "m[90s] smoothed", "{__name__=\"m\", i=\"000\"} 8.5@510 9@540 10@600\n" },
+		{ "m[2m:40s]", "{__name__=\"m\", i=\"000\"} 8@520 9@560 10@600\n" },
+		{ "rate(m[2m])[2m:1m]", "{i=\"000\"} 0.016666666666666666@540 0.016666666666666666@600\n"
+					"info: metric might not be a counter, name does not end in "
+					"_total/_sum/_count/_bucket: \"m\" (1:6)\n" },
+		{ "m[10s:7m]", "" },
+		{ "(\"x\")", "\"x\"\n" },
+		{ "1e3", "{} 1000@600\n" },
+	};
+	auto_of(memory_source) struct memory_source *m = some_series(1);
+	struct query_env env = { .start = 600 };
+	query_check(m, &env, cases, ARRAY_LEN(cases));
+}
+
+TEST(many_rows_come_in_the_order_of_their_labels_whatever_the_threads)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(700);
+	auto_buf struct buf one = { 0 }, four = { 0 };
+	struct query_env env = { .end = 600, .step = 60, .options.threads = 1 };
+	query_run(m, &env, "label_replace(m, \"j\", \"$1\", \"i\", \"..(.)\")", &one);
+	env.options.threads = 4;
+	query_run(m, &env, "label_replace(m, \"j\", \"$1\", \"i\", \"..(.)\")", &four);
+	CHECK_STR(buf_str(&four), buf_str(&one));
+	size_t lines = 0;
+	for (size_t i = 0; i < one.len; i++)
+		lines += one.data[i] == '\n';
+	CHECK_INT(lines, 700);
+}
+
+TEST(a_plan_can_be_read)
+{
+	struct promql_options o = { 0 };
+	const char *text = "abs(rate(m[5m]) @ 300)";
+	struct promql_query q = {
+		.text = text, .n = strlen(text), .is_range = true, .end = 600000, .step = 60000
+	};
+	auto_buf struct buf out = { 0 };
+	CHECK_INT(promql_explain(&o, &q, &out), -EINVAL);
+	buf_reset(&out);
+	q.text = "clamp_min(rate(m[5m] @ 300), time())";
+	q.n = strlen(q.text);
+	CHECK_INT(promql_explain(&o, &q, &out), 0);
+	CHECK_STR(buf_str(&out), "function clamp_min, 11 steps\n"
+				 "  once, 11 steps\n"
+				 "    range rate\n"
+				 "  time, 11 steps\n");
+}
+
+TEST_MAIN()
