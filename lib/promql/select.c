@@ -2,6 +2,8 @@
 /* A series is decoded once; steps and samples are then gone through together, as both rise. */
 #include "lib/promql/select.h"
 
+#include <errno.h>
+
 struct select_op {
 	struct op op;
 	struct selected *from;
@@ -90,6 +92,15 @@ static uint32_t mixed(const struct select_op *s, struct worker *w, struct sample
 	return n;
 }
 
+/* Whoever wants times with names means info series, which have no histograms. */
+static int refuse_histogram(const struct select_op *s, struct worker *w, size_t i)
+{
+	auto_buf struct buf labels = { 0 };
+	label_set_print(&s->op.labels[i], &labels);
+	return exec_fail(
+		w->exec, -EINVAL, "this should be an info metric, with float samples: %s", buf_str(&labels));
+}
+
 static int select_row(struct op *op, struct worker *w, size_t i, struct row *out)
 {
 	struct select_op *s = (struct select_op *)op;
@@ -99,9 +110,13 @@ static int select_row(struct op *op, struct worker *w, size_t i, struct row *out
 	if (r < 0)
 		return r;
 	struct samples *from = &w->samples;
-	uint32_t n = s->what == SELECT_TIMES ? times(s, from, out)
-		     : from->h               ? mixed(s, w, from, out)
-					     : floats(s, from, out);
+	if (s->what == SELECT_TIMES_NAMED && from->h) {
+		selected_let_go(w);
+		return refuse_histogram(s, w, i);
+	}
+	uint32_t n = s->what != SELECT_VALUES ? times(s, from, out)
+		     : from->h                ? mixed(s, w, from, out)
+					      : floats(s, from, out);
 	atomic_fetch_add_explicit(&w->exec->samples_total, n, memory_order_relaxed);
 	selected_let_go(w);
 	return 0;

@@ -16,7 +16,11 @@ static inline int64_t lookup_at(const struct lookup *l, const struct steps *s, u
 	return (l->is_fixed ? l->fixed : steps_at(s, i)) - l->offset;
 }
 
-enum select_what { SELECT_VALUES, SELECT_TIMES /* of the samples, in seconds: timestamp(selector) */ };
+enum select_what {
+	SELECT_VALUES,
+	SELECT_TIMES,      /* of the samples, in seconds, without names: timestamp(selector) */
+	SELECT_TIMES_NAMED /* with names */
+};
 
 /* Takes `from`, whose range it widens by what it reads. The lookback is the run's. */
 struct op *select_new(const struct expr *selector, struct selected *from, const struct steps *steps,
