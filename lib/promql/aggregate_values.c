@@ -9,6 +9,7 @@
 #include "lib/base/quote.h"
 #include "lib/base/utf8.h"
 #include "lib/base/vec.h"
+#include "lib/promql/invariant.h"
 #include "lib/promql/label_groups.h"
 #include "lib/tsdb/histogram_text.h"
 
@@ -191,7 +192,7 @@ static void number_bases(struct values *v, struct exec *x)
 static int open_values(struct op *op, struct exec *x)
 {
 	struct values *v = (struct values *)op;
-	v->label = op->expr->aggregate.param->string;
+	v->label = expr_bare(op->expr->aggregate.param)->string;
 	if (!v->label.len || !utf8_is_valid(v->label.p, v->label.len)) {
 		auto_buf struct buf name = { 0 };
 		quote_add(&name, v->label.p, v->label.len);

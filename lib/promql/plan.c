@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/promql/planner.h"
 
+#include "lib/promql/aggregate.h"
+#include "lib/promql/binary.h"
+#include "lib/promql/coalesce.h"
 #include "lib/promql/function.h"
 #include "lib/promql/instant_function.h"
 #include "lib/promql/invariant.h"
@@ -11,37 +14,77 @@
 #define LOOKBACK_MS 300000
 #define TIME_MAX    ((int64_t)1 << 61) /* of a query, so that what is added to it doesn't overflow */
 
+struct op *plan_without_names(const struct planner *p, struct op *op)
+{
+	return p->o->delayed_name_removal || op->is_scalar ? op : merge_rows(op);
+}
+
 static int build_unary(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
 {
 	int r = plan_build(p, e->unary.inner, steps, out);
 	if (r == 0 && e->unary.is_minus)
-		*out = negate_new(e, *out);
+		*out = plan_without_names(p, negate_new(e, *out));
 	return r;
 }
 
-static int build_at(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
+static int build_aggregate(
+	struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
 {
-	const char *func_before = p->func;
-	int r;
+	const struct expr *given = e->aggregate.param;
+	struct op *inner, *param = NULL;
+	p->func = aggregate_op_text(e->aggregate.op);
+	int r = plan_build(p, e->aggregate.inner, steps, &inner);
+	if (r < 0)
+		return r;
+	if (given && given->type == VALUE_SCALAR)
+		r = plan_build(p, given, steps, &param);
+	if (r < 0)
+		op_free(inner);
+	else
+		*out = aggregate_new(e, inner, param);
+	return r;
+}
+
+static int build_binary(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
+{
+	struct op *left, *right;
+	p->func = NULL;
+	int r = plan_build(p, e->binary.left, steps, &left);
+	if (r < 0)
+		return r;
+	r = plan_build(p, e->binary.right, steps, &right);
+	if (r < 0)
+		op_free(left);
+	else
+		*out = binary_new(e, left, right);
+	return r;
+}
+
+static int build_kind(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
+{
 	switch (e->kind) {
 	case EXPR_NUMBER: *out = number_new(e, steps, e->number.value); return 0;
 	case EXPR_VECTOR_SELECTOR: *out = plan_selector(p, e, steps, false); return 0;
 	case EXPR_PAREN: return plan_build(p, e->paren, steps, out);
 	case EXPR_UNARY: return build_unary(p, e, steps, out);
-	case EXPR_CALL:
-		p->func = e->call.function->name;
-		r = plan_call(p, e, steps, out);
-		p->func = func_before;
-		return r;
-	case EXPR_AGGREGATE:
-	case EXPR_BINARY:
+	case EXPR_CALL: p->func = e->call.function->name; return plan_call(p, e, steps, out);
+	case EXPR_AGGREGATE: return build_aggregate(p, e, steps, out);
+	case EXPR_BINARY: return build_binary(p, e, steps, out);
 	case EXPR_STRING:
 	case EXPR_MATRIX_SELECTOR:
 	case EXPR_SUBQUERY:
 	case EXPR_DURATION: break;
 	}
-	return err_set(p->e, -EDOM, "an expression of this kind can't be computed here: %s",
-		value_type_name(e->type));
+	return err_set(
+		p->e, -EDOM, "a %s isn't anything that has a value at each step", value_type_name(e->type));
+}
+
+static int build_at(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
+{
+	const char *func_before = p->func;
+	int r = build_kind(p, e, steps, out);
+	p->func = func_before;
+	return r;
 }
 
 int plan_build(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)

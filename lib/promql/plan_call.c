@@ -3,6 +3,7 @@
 #include "lib/promql/planner.h"
 
 #include "lib/promql/absent.h"
+#include "lib/promql/coalesce.h"
 #include "lib/promql/function.h"
 #include "lib/promql/info.h"
 #include "lib/promql/instant_function.h"
@@ -85,6 +86,8 @@ static int build_range_function(struct planner *p, const struct expr *e, const s
 	*out = range_new(e, kernel, &in, steps, params, n);
 	if (strcmp(kernel->name, "absent_over_time") == 0)
 		*out = absent_new(e, *out);
+	else if (!(kernel->flags & RANGE_KEEPS_NAME))
+		*out = plan_without_names(p, *out);
 	return 0;
 }
 
@@ -105,7 +108,7 @@ static int build_instant_function(struct planner *p, const struct expr *e,
 		free_all(params, n);
 		return r;
 	}
-	*out = instant_new(e, kernel, inner, params, n);
+	*out = plan_without_names(p, instant_new(e, kernel, inner, params, n));
 	return 0;
 }
 
@@ -114,12 +117,12 @@ static int build_timestamp(
 {
 	const struct expr *arg = expr_bare(e->call.args[0]);
 	if (arg->kind == EXPR_VECTOR_SELECTOR) {
-		*out = plan_selector(p, arg, steps, true);
+		*out = plan_without_names(p, plan_selector(p, arg, steps, true));
 		return 0;
 	}
 	int r = plan_build(p, arg, steps, out);
 	if (r == 0)
-		*out = step_time_new(e, *out);
+		*out = plan_without_names(p, step_time_new(e, *out));
 	return r;
 }
 
@@ -143,6 +146,22 @@ static bool query_constant(const struct planner *p, const char *name, double *ou
 	return true;
 }
 
+/* Labels that have become equal are one series at once, even where names go at the end. */
+static int build_label_function(
+	struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
+{
+	struct op *inner;
+	bool is_join = strcmp(e->call.function->name, "label_join") == 0;
+	int r = plan_build(p, e->call.args[0], steps, &inner);
+	if (r < 0)
+		return r;
+	r = is_join ? label_join_new(e, inner, &inner, p->e) : label_replace_new(e, inner, &inner, p->e);
+	if (r < 0)
+		return -EDOM;
+	*out = merge_rows(inner);
+	return 0;
+}
+
 /* Functions of one vector or one scalar, by name: what is neither a table's nor has strings to check. */
 static struct op *simple_function(const struct expr *e, struct op *inner)
 {
@@ -158,6 +177,20 @@ static struct op *simple_function(const struct expr *e, struct op *inner)
 	if (strcmp(name, "sort_by_label") == 0 || strcmp(name, "sort_by_label_desc") == 0)
 		return sort_by_label_new(e, inner, strcmp(name, "sort_by_label_desc") == 0);
 	return NULL;
+}
+
+static int build_simple_function(
+	struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
+{
+	struct op *inner = NULL;
+	int r = e->call.n_args ? plan_build(p, e->call.args[0], steps, &inner) : 0;
+	if (r < 0)
+		return r;
+	*out = inner ? simple_function(e, inner) : NULL;
+	if (*out)
+		return 0;
+	op_free(inner);
+	return err_set(p->e, -EDOM, "the function %s() can't be computed here", e->call.function->name);
 }
 
 static int build_choice(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
@@ -220,17 +253,7 @@ int plan_call(struct planner *p, const struct expr *e, const struct steps *steps
 	if (strcmp(name, "info") == 0)
 		return build_info(p, e, steps, out);
 
-	struct op *inner = NULL;
-	int r = e->call.n_args ? plan_build(p, e->call.args[0], steps, &inner) : 0;
-	if (r < 0)
-		return r;
-	if (strcmp(name, "label_replace") == 0)
-		r = label_replace_new(e, inner, out, p->e);
-	else if (strcmp(name, "label_join") == 0)
-		r = label_join_new(e, inner, out, p->e);
-	else if (!inner || !(*out = simple_function(e, inner))) {
-		op_free(inner);
-		return err_set(p->e, -EDOM, "the function %s() can't be computed here", name);
-	}
-	return r == -EINVAL ? -EDOM : r;
+	if (strcmp(name, "label_replace") == 0 || strcmp(name, "label_join") == 0)
+		return build_label_function(p, e, steps, out);
+	return build_simple_function(p, e, steps, out);
 }

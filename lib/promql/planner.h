@@ -21,6 +21,9 @@ struct planner {
 /* The operator of an expression, at these steps. */
 int plan_build(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out);
 
+/* What drops names may have made label sets equal; takes op. Not where names go at the end: it is seen to there. */
+struct op *plan_without_names(const struct planner *p, struct op *op);
+
 /* plan_call.c */
 int plan_call(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out);
 

@@ -21,7 +21,7 @@ struct memory_source {
 	struct memory_series *series;
 	size_t n;
 	const char *fails;
-	_Atomic uint64_t reads;
+	_Atomic uint64_t reads, selects;
 };
 
 struct memory_set {
@@ -79,6 +79,7 @@ static int source_select(
 	(void)e;
 	struct memory_source *m = (struct memory_source *)base;
 	struct memory_set *s = xcalloc(1, sizeof *s);
+	atomic_fetch_add(&m->selects, 1);
 	s->base.ops = &set_ops;
 	s->source = m;
 	s->which = xcalloc(m->n + 1, sizeof s->which[0]);
@@ -213,4 +214,9 @@ void memory_source_fail(struct memory_source *m, const char *words)
 uint64_t memory_source_reads(struct memory_source *m)
 {
 	return atomic_load(&m->reads);
+}
+
+uint64_t memory_source_selects(struct memory_source *m)
+{
+	return atomic_load(&m->selects);
 }

@@ -30,7 +30,8 @@ void memory_source_add_values(
 /* Reading series that match fails with this; NULL: never. */
 void memory_source_fail(struct memory_source *m, const char *words);
 
-/* How often samples were read, over all series. */
+/* How often samples were read, over all series, and how often series were selected. */
 uint64_t memory_source_reads(struct memory_source *m);
+uint64_t memory_source_selects(struct memory_source *m);
 
 #endif

@@ -172,6 +172,37 @@ TEST(many_rows_come_in_the_order_of_their_labels_whatever_the_threads)
 	CHECK_INT(lines, 700);
 }
 
+TEST(expressions_of_all_kinds_go_together)
+{
+	static const struct query_case cases[] = {
+		{ "sum(rate(c_total[2m])) / count(c_total)", "{} _ 0.058333333333333334 0.1 0.1\n" },
+		{ "sum by (job) (c_total) > bool 7 * 2", "{job=\"a\"} 0 0 0 1\n{job=\"b\"} 0 0 0 1\n" },
+		{ "topk(1, c_total) or vector(time()) * 0",
+			"{} 0 0 0 0\n{__name__=\"c_total\", job=\"a\"} 1 7 13 19\n" },
+		{ "c_total{job=\"a\"} - on() group_left() c_total{job=\"b\"} offset 1m",
+			"{job=\"a\"} _ 6 6 6\n" },
+		{ "clamp_max(c_total, scalar(sum(c_total @ 60)) - 2)",
+			"{job=\"a\"} 1 7 12 12\n{job=\"b\"} 1 7 12 12\n" },
+		{ "max_over_time(sum(c_total)[2m:1m])", "{} 2 14 26 38\n" },
+		{ "count_values((\"v\"), c_total > 12)", "{v=\"13\"} _ _ 2 _\n{v=\"19\"} _ _ _ 2\n" },
+		{ "sum({__name__=~\".+\"}) by (__name__)", "{__name__=\"c_total\"} 2 14 26 38\n" },
+	};
+	auto_of(memory_source) struct memory_source *m = memory_source_new();
+	query_load(m, 60, "c_total{job=\"a\"}", "1+6x3");
+	query_load(m, 60, "c_total{job=\"b\"}", "1+6x3");
+	struct query_env env = { .end = 180, .step = 60 };
+	query_check(m, &env, cases, ARRAY_LEN(cases));
+}
+
+TEST(selectors_that_ask_for_the_same_find_it_once)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(10);
+	struct promql_options o = { .threads = 2 };
+	struct ending e = run(m, "m + m offset 1m - m{i=\"001\"} @ 0", &o, NULL, 0);
+	CHECK_INT(e.error, PROMQL_OK);
+	CHECK_INT(memory_source_selects(m), 2);
+}
+
 TEST(a_plan_can_be_read)
 {
 	struct promql_options o = { 0 };
@@ -185,10 +216,12 @@ TEST(a_plan_can_be_read)
 	q.text = "clamp_min(rate(m[5m] @ 300), time())";
 	q.n = strlen(q.text);
 	CHECK_INT(promql_explain(&o, &q, &out), 0);
-	CHECK_STR(buf_str(&out), "function clamp_min, 11 steps\n"
-				 "  once, 11 steps\n"
-				 "    range rate\n"
-				 "  time, 11 steps\n");
+	CHECK_STR(buf_str(&out), "merge_rows, 11 steps\n"
+				 "  function clamp_min, 11 steps\n"
+				 "    once, 11 steps\n"
+				 "      merge_rows\n"
+				 "        range rate\n"
+				 "    time, 11 steps\n");
 }
 
 TEST_MAIN()
