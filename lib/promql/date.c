@@ -15,6 +15,12 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
+static int64_t floor_mod(int64_t a, int64_t b)
+{
+	int64_t rest = a % b;
+	return rest < 0 ? rest + b : rest;
+}
+
 /* Towards zero, as Go converts; what doesn't fit is the lowest number. */
 static int64_t whole(double seconds)
 {
@@ -53,14 +59,12 @@ static int days_in(int64_t year, int month)
 
 double date_minute(double seconds)
 {
-	int64_t s = whole(seconds);
-	return (double)((s - floor_div(s, 3600) * 3600) / 60);
+	return (double)(floor_mod(whole(seconds), 3600) / 60);
 }
 
 double date_hour(double seconds)
 {
-	int64_t s = whole(seconds);
-	return (double)((s - floor_div(s, DAY) * DAY) / 3600);
+	return (double)(floor_mod(whole(seconds), DAY) / 3600);
 }
 
 double date_day_of_month(double seconds)
@@ -71,7 +75,7 @@ double date_day_of_month(double seconds)
 double date_day_of_week(double seconds)
 {
 	int64_t days = floor_div(whole(seconds), DAY) + 4; /* 1970-01-01 was a Thursday */
-	return (double)(days - floor_div(days, 7) * 7);
+	return (double)floor_mod(days, 7);
 }
 
 double date_day_of_year(double seconds)

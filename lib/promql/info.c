@@ -174,7 +174,7 @@ static int find_combinations(struct info_op *o, struct target *t)
 	int r = 0;
 	for (uint32_t k = 0; k < steps && r == 0; k++) {
 		size_t old = 0, width = t->n_groups;
-		vec_reserve(&all, all.len + width);
+		vec_reserve(&all, all.len + width + 1);
 		size_t *now = all.data + all.len;
 		for (size_t g = 0; g < width && r == 0; g++)
 			r = find_newest(o, &t->groups[g], k, &now[g]);
