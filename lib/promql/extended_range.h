@@ -27,6 +27,6 @@ int interpolate_histograms(struct histogram_sum *sum, int64_t t0, const struct f
 
 /* A smoothed instant selector: at each step what lies between the two samples around it. Takes `from`. */
 struct op *smooth_new(const struct expr *selector, struct selected *from, const struct steps *steps,
-	const struct lookup *at, int64_t lookback_ms);
+	const struct lookup *at, int64_t lookback_ms, bool wants_stats);
 
 #endif

@@ -79,11 +79,37 @@ static int build_kind(struct planner *p, const struct expr *e, const struct step
 		p->e, -EDOM, "a %s isn't anything that has a value at each step", value_type_name(e->type));
 }
 
+static bool is_call(const struct expr *e, const char *const *names, size_t n)
+{
+	for (size_t i = 0; e->kind == EXPR_CALL && i < n; i++)
+		if (strcmp(e->call.function->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool wants_stats(const struct expr *e)
+{
+	static const char *const names[] = { "histogram_avg", "histogram_count", "histogram_sum" };
+	return is_call(e, names, ARRAY_LEN(names));
+}
+
+static bool needs_buckets(const struct expr *e)
+{
+	static const char *const names[] = { "histogram_fraction", "histogram_quantile",
+		"histogram_quantiles" };
+	return is_call(e, names, ARRAY_LEN(names)) ||
+	       (e->kind == EXPR_BINARY && (e->binary.op == OP_TRIM_LOWER || e->binary.op == OP_TRIM_UPPER));
+}
+
 static int build_at(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
 {
-	const char *func_before = p->func;
+	struct planner before = *p;
+	p->wants_stats += wants_stats(e);
+	p->needs_buckets += needs_buckets(e);
 	int r = build_kind(p, e, steps, out);
-	p->func = func_before;
+	p->func = before.func;
+	p->wants_stats = before.wants_stats;
+	p->needs_buckets = before.needs_buckets;
 	return r;
 }
 

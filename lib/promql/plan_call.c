@@ -5,6 +5,7 @@
 #include "lib/promql/absent.h"
 #include "lib/promql/coalesce.h"
 #include "lib/promql/function.h"
+#include "lib/promql/histogram_function.h"
 #include "lib/promql/info.h"
 #include "lib/promql/instant_function.h"
 #include "lib/promql/invariant.h"
@@ -227,6 +228,23 @@ static int build_info(struct planner *p, const struct expr *e, const struct step
 	return 0;
 }
 
+/* One operator an argument; a string is looked up in the tree. */
+static int build_histogram_function(
+	struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
+{
+	struct op **args = xcalloc(e->call.n_args, sizeof *args);
+	int r = 0;
+	for (size_t i = 0; i < e->call.n_args && r == 0; i++)
+		if (e->call.args[i]->type != VALUE_STRING)
+			r = plan_build(p, e->call.args[i], steps, &args[i]);
+	if (r == 0)
+		*out = plan_without_names(p, histogram_function_new(e, args, e->call.n_args));
+	else
+		free_all(args, e->call.n_args);
+	free(args);
+	return r;
+}
+
 int plan_call(struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
 {
 	const char *name = e->call.function->name;
@@ -237,6 +255,8 @@ int plan_call(struct planner *p, const struct expr *e, const struct steps *steps
 		return build_range_function(p, e, range, steps, out);
 	if (instant)
 		return build_instant_function(p, e, instant, steps, out);
+	if (histogram_function_is(e->call.function))
+		return build_histogram_function(p, e, steps, out);
 	if (query_constant(p, name, &constant)) {
 		*out = number_new(e, steps, constant);
 		return 0;

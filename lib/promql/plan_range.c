@@ -37,8 +37,10 @@ static int build_subquery(
 		return err_set(p->e, -EDOM, "a subquery may have %d steps, not more", PLAN_STEPS_MAX);
 	*out = (struct range_input){ .expr = e, .at = at, .range_ms = e->subquery.range_ms };
 	p->step_ms = inner.step;
+	p->needs_buckets++; /* a subquery sees too few samples to find resets without */
 	int r = plan_build(p, e->subquery.inner, &inner, &out->inner);
 	p->step_ms = step_before;
+	p->needs_buckets--;
 	if (r == 0 && !has_steps)
 		out->inner = empty_new(e->subquery.inner, out->inner);
 	return r;
@@ -62,6 +64,7 @@ int plan_range(struct planner *p, const struct expr *e, const struct steps *step
 		.expr = e,
 		.at = plan_lookup(p, &selector->vector.modifiers),
 		.range_ms = e->matrix.range_ms,
+		.wants_stats = plan_wants_stats(p),
 	};
 	extend(p, out, &selector->vector.modifiers);
 	int64_t mint = lookup_at(&out->at, steps, 0) - out->range_ms - out->before_ms + 1;

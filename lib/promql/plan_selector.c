@@ -75,7 +75,10 @@ struct op *plan_selector(struct planner *p, const struct expr *e, const struct s
 	int64_t mint = lookup_at(&at, steps, 0) - p->lookback_ms + 1;
 	int64_t maxt = lookup_at(&at, steps, steps->n - 1);
 	struct selected *from = plan_select(p, e, mint, maxt);
+	enum select_what what = wants_times           ? SELECT_TIMES
+				: plan_wants_stats(p) ? SELECT_STATS
+						      : SELECT_VALUES;
 	if (e->vector.modifiers.is_smoothed && !wants_times)
-		return smooth_new(e, from, steps, &at, p->lookback_ms);
-	return select_new(e, from, steps, &at, p->lookback_ms, wants_times ? SELECT_TIMES : SELECT_VALUES);
+		return smooth_new(e, from, steps, &at, p->lookback_ms, plan_wants_stats(p));
+	return select_new(e, from, steps, &at, p->lookback_ms, what);
 }

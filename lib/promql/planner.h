@@ -15,6 +15,8 @@ struct planner {
 		step_ms;  /* step: of the query or the subquery that is being built; 0: an instant query */
 	const char *func; /* the function around it */
 	VEC(struct selected *) selected; /* so far; borrowed */
+	/* How many functions around it want no more of histograms than count and sum, and how many expressions need all of them. */
+	unsigned wants_stats, needs_buckets;
 	struct err *e;
 };
 
@@ -29,6 +31,12 @@ int plan_call(struct planner *p, const struct expr *e, const struct steps *steps
 
 /* plan_range.c: of a range vector, a matrix selector or a subquery. */
 int plan_range(struct planner *p, const struct expr *e, const struct steps *steps, struct range_input *out);
+
+/* Whether selectors may leave the buckets of histograms out. */
+static inline bool plan_wants_stats(const struct planner *p)
+{
+	return p->wants_stats && !p->needs_buckets;
+}
 
 /* plan_selector.c */
 struct lookup plan_lookup(const struct planner *p, const struct range_modifiers *m);

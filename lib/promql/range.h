@@ -16,6 +16,7 @@ struct range_input {
 	struct lookup at;
 	int64_t range_ms;
 	bool is_anchored, is_smoothed;
+	bool wants_stats;            /* of histograms only count and sum (histogram_stats.h) */
 	int64_t before_ms, after_ms; /* how much beyond its window a step wants to see: extended ranges */
 };
 

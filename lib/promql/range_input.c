@@ -5,6 +5,8 @@
  */
 #include "lib/promql/range.h"
 
+#include "lib/promql/histogram_stats.h"
+
 static int load_selected(const struct range_input *in, struct worker *w, size_t i, int64_t mint, int64_t maxt,
 	struct range_columns *out)
 {
@@ -12,6 +14,8 @@ static int load_selected(const struct range_input *in, struct worker *w, size_t 
 	if (r < 0)
 		return r;
 	struct samples *s = &w->samples;
+	if (in->wants_stats)
+		histogram_stats(s);
 	int64_t *t = NULL;
 	const struct float_histogram **h = NULL;
 	if (s->h) {

@@ -2,6 +2,8 @@
 /* A series is decoded once; steps and samples are then gone through together, as both rise. */
 #include "lib/promql/select.h"
 
+#include "lib/promql/histogram_stats.h"
+
 #include <errno.h>
 
 struct select_op {
@@ -114,9 +116,12 @@ static int select_row(struct op *op, struct worker *w, size_t i, struct row *out
 		selected_let_go(w);
 		return refuse_histogram(s, w, i);
 	}
-	uint32_t n = s->what != SELECT_VALUES ? times(s, from, out)
-		     : from->h                ? mixed(s, w, from, out)
-					      : floats(s, from, out);
+	if (s->what == SELECT_STATS)
+		histogram_stats(from);
+	bool wants_times = s->what == SELECT_TIMES || s->what == SELECT_TIMES_NAMED;
+	uint32_t n = wants_times ? times(s, from, out)
+		     : from->h   ? mixed(s, w, from, out)
+				 : floats(s, from, out);
 	atomic_fetch_add_explicit(&w->exec->samples_total, n, memory_order_relaxed);
 	selected_let_go(w);
 	return 0;

@@ -139,7 +139,7 @@ static void smooth_free(struct op *op)
 }
 
 struct op *smooth_new(const struct expr *selector, struct selected *from, const struct steps *steps,
-	const struct lookup *at, int64_t lookback_ms)
+	const struct lookup *at, int64_t lookback_ms, bool wants_stats)
 {
 	static const struct op_ops ops = {
 		.name = "smooth",
@@ -154,6 +154,7 @@ struct op *smooth_new(const struct expr *selector, struct selected *from, const 
 			.from = from,
 			.at = *at,
 			.is_smoothed = true,
+			.wants_stats = wants_stats,
 			.before_ms = lookback_ms,
 			.after_ms = lookback_ms },
 	};
