@@ -63,6 +63,7 @@ PROP_C    := $(wildcard tests/prop/*.c)
 FUZZ_C    := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_C   := $(wildcard tests/bench/*.c)
 GEN_C     := $(wildcard tests/gen/*.c)
+PROMQL_C  := $(wildcard tests/promql/*.c)
 SUPPORT_C := $(filter-out tests/support/fake_%,$(wildcard tests/support/*.c))
 SYS       := $(sort $(filter-out tests/sys/lib.sh,$(wildcard tests/sys/*.sh)))
 MAN       := $(wildcard man/*.[1-8])
@@ -74,6 +75,7 @@ PROPS   := $(PROP_C:%.c=$(B)/%)
 FUZZERS := $(FUZZ_C:%.c=$(B)/%)
 BENCHES := $(BENCH_C:%.c=$(B)/%)
 GENS    := $(GEN_C:%.c=$(B)/%)
+SCRIPTS := $(PROMQL_C:%.c=$(B)/%)
 
 .PHONY: all help
 all: $(B)/thanosfs
@@ -84,6 +86,7 @@ help:
 	@echo 'check      units, properties, corpus replays, system tests (with FUSE, Prometheus and promtool)'
 	@echo 'check-sys  the system tests alone; check-units: the units, properties and replays alone'
 	@echo 'check-all  check, then all of it again under ASan with UBSan, and under TSan; more kills, longer outages'
+	@echo 'promqltest the scripts of queries and answers in DIR=tests/promql'
 	@echo 'fuzz       every fuzzer for FUZZ_SECONDS=60'
 	@echo 'bench      the table of doc/bench.md'
 	@echo 'lint       layers, formatting, flags against man pages, both compilers'
@@ -129,7 +132,7 @@ $(B)/%.o: %.cc $(B)/flags
 # Objects come before archives, whatever the order of the rules that name them.
 LINK = $(CXX) $(LDFLAGS_ALL) $(1) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_ALL)
 
-$(UNITS) $(PROPS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
+$(UNITS) $(PROPS) $(SCRIPTS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosfs.a
 	$(call SAY,LINK)
 	$(Q)$(call LINK,-fno-lto)
 
@@ -170,7 +173,7 @@ SUBMAKE = @+$(MAKE) $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 # Everything `make check` runs, in this variant.
 .PHONY: tests programs
 programs: $(B)/thanosfs $(GENS) $(B)/tests/unit/bucket_s3
-tests: programs $(UNITS) $(PROPS) $(FUZZERS)
+tests: programs $(SCRIPTS) $(UNITS) $(PROPS) $(FUZZERS)
 UNIT_CASES = $(UNITS) $(PROPS) $(FUZZERS)
 SYS_CASES  = $(SYS:%=$(VARIANT):%)
 
@@ -199,6 +202,13 @@ check-all: deps
 	$(SUBMAKE) VARIANT=tsan tests
 	@tests/run $(foreach v,release asan tsan,$(UNIT_CASES:$(B)/%=build/$(v)/%) $(SYS:%=$(v):%))
 
+# Scripts in the language of Prometheus' promqltest. Ours are run by tests/unit/promql_scripts, too.
+DIR ?= tests/promql
+.PHONY: promqltest
+promqltest: deps
+	$(SUBMAKE) $(SCRIPTS)
+	@$(B)/tests/promql/run $(DIR)
+
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
 fuzz: deps
@@ -212,7 +222,7 @@ bench: deps
 
 # The second compiler's opinion, without code.
 CLANG_OK := $(patsubst %.c,build/clang/%.ok,$(LIB_C) $(CMD_C) $(UNIT_C) $(PROP_C) $(FUZZ_C) $(BENCH_C) $(GEN_C) \
-	$(SUPPORT_C))
+	$(PROMQL_C) $(SUPPORT_C))
 .PHONY: lint check-clang
 check-clang: $(CLANG_OK)
 build/clang/%.ok: %.c $(B)/flags

