@@ -63,7 +63,6 @@ struct exec {
 	struct arena *arena;          /* lives as long as the run; not for workers */
 	struct annotations *annotations;
 	unsigned threads;
-	int64_t lookback_ms;
 	uint64_t max_samples; /* at a time; 0: no limit */
 	_Atomic uint64_t samples_now, samples_peak, samples_total;
 	int64_t until_us;          /* by the monotonic clock; 0: no limit */

@@ -23,7 +23,7 @@ enum select_what {
 	SELECT_TIMES_NAMED /* with names */
 };
 
-/* Takes `from`, whose range it widens by what it reads. The lookback is the run's. */
+/* Takes `from`, whose range it widens by what it reads. */
 struct op *select_new(const struct expr *selector, struct selected *from, const struct steps *steps,
 	const struct lookup *at, int64_t lookback_ms, enum select_what what);
 

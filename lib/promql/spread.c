@@ -6,27 +6,50 @@
 #include "lib/base/kahan.h"
 #include "lib/promql/quantile.h"
 
+/* Four windows are gone through side by side: one alone would wait for each sample's division before the next. */
+#define SIDE_BY_SIDE 4u
+
 /* Welford's, with compensation. */
-static double variance_of(const double *v, size_t n)
+struct welford {
+	double mean[SIDE_BY_SIDE], mean_lost[SIDE_BY_SIDE], squares[SIDE_BY_SIDE], squares_lost[SIDE_BY_SIDE];
+};
+
+static inline void take_in(struct welford *w, uint32_t j, double v, double count)
 {
-	double mean = 0, mean_lost = 0, squares = 0, squares_lost = 0;
-	for (size_t k = 0; k < n; k++) {
-		double delta = v[k] - (mean + mean_lost);
-		kahan_add(&mean, &mean_lost, delta / (double)(k + 1));
-		kahan_add(&squares, &squares_lost, delta * (v[k] - (mean + mean_lost)));
-	}
-	return (squares + squares_lost) / (double)n;
+	double delta = v - (w->mean[j] + w->mean_lost[j]);
+	kahan_add(&w->mean[j], &w->mean_lost[j], delta / count);
+	kahan_add(&w->squares[j], &w->squares_lost[j], delta * (v - (w->mean[j] + w->mean_lost[j])));
+}
+
+static void take_in_windows(struct welford *w, const double *v, const uint32_t *lo, const uint32_t *hi)
+{
+	uint32_t least = UINT32_MAX;
+	for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
+		least = MIN_OF(least, hi[j] - lo[j]);
+	for (uint32_t k = 0; k < least; k++)
+		for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
+			take_in(w, j, v[lo[j] + k], k + 1.0);
+	for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
+		for (uint32_t k = least; k < hi[j] - lo[j]; k++)
+			take_in(w, j, v[lo[j] + k], k + 1.0);
 }
 
 int range_stdvar(const struct range_series *s, struct row *out)
 {
-	for (uint32_t i = 0; i < s->n; i++) {
-		uint32_t n = range_n_floats(s, i);
-		if (!n)
-			continue;
-		if (range_n_histograms(s, i))
-			range_say(s, RANGE_IGNORED);
-		row_set(out, i, variance_of(s->f.v + s->f.lo[i], n));
+	for (uint32_t i = 0; i < s->n; i += SIDE_BY_SIDE) {
+		uint32_t lo[SIDE_BY_SIDE] = { 0 }, hi[SIDE_BY_SIDE] = { 0 },
+			 n = MIN_OF(SIDE_BY_SIDE, s->n - i);
+		struct welford w = { 0 };
+		memcpy(lo, s->f.lo + i, n * sizeof lo[0]);
+		memcpy(hi, s->f.hi + i, n * sizeof hi[0]);
+		take_in_windows(&w, s->f.v, lo, hi);
+		for (uint32_t j = 0; j < n; j++) {
+			if (lo[j] == hi[j])
+				continue;
+			if (range_n_histograms(s, i + j))
+				range_say(s, RANGE_IGNORED);
+			row_set(out, i + j, (w.squares[j] + w.squares_lost[j]) / (hi[j] - lo[j]));
+		}
 	}
 	return 0;
 }

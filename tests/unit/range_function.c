@@ -258,4 +258,20 @@ TEST(extended_ranges_take_their_ends_from_beyond_the_window)
 	query_check(m, &env, cases, ARRAY_LEN(cases));
 }
 
+TEST(windows_of_unlike_lengths_are_gone_through_side_by_side)
+{
+	static const struct query_case cases[] = {
+		{ "sum_over_time(x[3m])", "{} 0.1 0.30000000000000004 0.5 0.5 0.3 0.7\n" },
+		{ "avg_over_time(x[3m])", "{} 0.1 0.15000000000000002 0.25 0.25 0.3 0.7\n" },
+		{ "stddev_over_time(x[3m])",
+			"{} 0 0.049999999999999996 0.04999999999999999 0.04999999999999999 0 0\n" },
+		{ "stdvar_over_time(x[1m])", "{} _ 0 0 _ _ 0\n" },
+		{ "sum_over_time(x[1m])", "{} _ 0.2 0.3 _ _ 0.7\n" },
+	};
+	auto_of(memory_source) struct memory_source *m = memory_source_new();
+	query_load(m, 60, "x", "0.1 _ 0.2 0.3 _x2 0.7");
+	struct query_env env = { .start = 60, .end = 360, .step = 60 };
+	query_check(m, &env, cases, ARRAY_LEN(cases));
+}
+
 TEST_MAIN()
