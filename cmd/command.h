@@ -6,6 +6,7 @@
 /* argv[0] is the subcommand's name. The exit status: 0; 1 where it failed, and 2 where it was called wrongly,
  * said on stderr. */
 int cmd_mount(int argc, char **argv);
+int cmd_query(int argc, char **argv);
 
 /* What --help and --version print, on stdout; returns the exit status. */
 struct flag_set;

@@ -3,6 +3,7 @@
 #include "cmd/command.h"
 #include "cmd/mount_flags.h"
 #include "cmd/mount_helper.h"
+#include "cmd/query_flags.h"
 
 #include "lib/base/nearest.h"
 
@@ -20,6 +21,7 @@ struct command {
 
 static const struct command commands[] = {
 	{ "mount", &mount_flag_set, cmd_mount },
+	{ "query", &query_flag_set, cmd_query },
 };
 
 static int print(struct buf *b)

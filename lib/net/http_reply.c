@@ -78,10 +78,15 @@ void http_reply_header(struct http_reply *r, const char *name, const char *value
 	for (size_t i = 0; i < r->n_headers; i++)
 		if (!strcasecmp(r->headers[i].name, name)) {
 			free(r->headers[i].value);
-			r->headers[i].value = xstrdup(value);
+			if (value) {
+				r->headers[i].value = xstrdup(value);
+			} else {
+				free(r->headers[i].name);
+				r->headers[i] = r->headers[--r->n_headers];
+			}
 			return;
 		}
-	if (r->n_headers < HEADERS_MAX)
+	if (value && r->n_headers < HEADERS_MAX)
 		r->headers[r->n_headers++] = (struct header){ xstrdup(name), xstrdup(value) };
 }
 

@@ -43,8 +43,8 @@ DEFINE_AUTO(http_reply, struct http_reply *, http_reply_free)
 /* The writer's side, one thread. */
 
 void http_reply_status(struct http_reply *r, unsigned status); /* 200 unless set */
-void http_reply_header(
-	struct http_reply *r, const char *name, const char *value); /* replaces one of this name; copies */
+void http_reply_header(struct http_reply *r, const char *name,
+	const char *value); /* replaces one of this name, or with NULL removes it; copies */
 
 /* Append to this; it is the writer's. Then call http_reply_flush, at the latest after every HTTP_REPLY_STAGE_BYTES. */
 struct buf *http_reply_body(struct http_reply *r);

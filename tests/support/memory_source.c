@@ -95,18 +95,58 @@ static int source_select(
 	return 0;
 }
 
-static int no_names(struct series_source *s, const struct selection *what, size_t limit, struct arena *a,
-	struct text **out, size_t *n, struct err *e)
+static int by_text(const void *a, const void *b)
 {
-	(void)s, (void)what, (void)limit, (void)a, (void)out, (void)n;
-	return err_set(e, -ENOTSUP, "a memory source lists no names");
+	return text_cmp(*(const struct text *)a, *(const struct text *)b);
 }
 
-static int no_values(struct series_source *s, struct text name, const struct selection *what, size_t limit,
-	struct arena *a, struct text **out, size_t *n, struct err *e)
+static size_t sort_once(struct text *all, size_t n, size_t limit)
 {
-	(void)name;
-	return no_names(s, what, limit, a, out, n, e);
+	size_t kept = 0;
+	if (n)
+		qsort(all, n, sizeof all[0], by_text);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || !text_is(all[kept - 1], all[i]))
+			all[kept++] = all[i];
+	return limit ? MIN_OF(kept, limit) : kept;
+}
+
+/* Of series that match: the values of the label, or for NULL the names of all. */
+static void list(struct memory_source *m, const struct text *name, const struct selection *what, size_t limit,
+	struct arena *a, struct text **out, size_t *n)
+{
+	size_t room = 0, len = 0;
+	for (size_t i = 0; i < m->n; i++)
+		room += m->series[i].labels.n;
+	struct text *all = arena_alloc(a, (room + 1) * sizeof all[0]);
+	for (size_t i = 0; i < m->n; i++) {
+		const struct label_set *s = &m->series[i].labels;
+		if (what->n_matchers && !matchers_accept(what->matchers, what->n_matchers, s))
+			continue;
+		for (size_t k = 0; k < s->n; k++)
+			if (!name)
+				all[len++] = s->pairs[k].name;
+			else if (text_is(s->pairs[k].name, *name))
+				all[len++] = s->pairs[k].value;
+	}
+	*out = all;
+	*n = sort_once(all, len, limit);
+}
+
+static int source_names(struct series_source *s, const struct selection *what, size_t limit, struct arena *a,
+	struct text **out, size_t *n, struct err *e)
+{
+	(void)e;
+	list((struct memory_source *)s, NULL, what, limit, a, out, n);
+	return 0;
+}
+
+static int source_values(struct series_source *s, struct text name, const struct selection *what,
+	size_t limit, struct arena *a, struct text **out, size_t *n, struct err *e)
+{
+	(void)e;
+	list((struct memory_source *)s, &name, what, limit, a, out, n);
+	return 0;
 }
 
 static void keep(struct series_source *s)
@@ -116,8 +156,8 @@ static void keep(struct series_source *s)
 
 static const struct series_source_ops source_ops = {
 	.select = source_select,
-	.label_names = no_names,
-	.label_values = no_values,
+	.label_names = source_names,
+	.label_values = source_values,
 	.free = keep,
 };
 

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which path is which endpoint. What a query server has nothing of (rules, alerts, targets) is answered empty, as clients ask for it. */
+#include "query/api.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/metrics.h"
+#include "query/api_endpoints.h"
+
+METRIC_GAUGE(build_info, "thanosfs_query_up", "1: the query server runs.");
+
+struct api *api_new(const struct api_options *o)
+{
+	struct api *a = xcalloc(1, sizeof *a);
+	a->o = *o;
+	a->admission = admission_new(MAX_OF(o->max_concurrency, 1u));
+	a->began_unix_ms = clock_unix_ms();
+	metric_set(build_info, 1);
+	return a;
+}
+
+void api_free(struct api *a)
+{
+	if (a)
+		admission_free(a->admission);
+	free(a);
+}
+
+void api_set_ready(struct api *a, bool is_ready)
+{
+	atomic_store(&a->is_ready, is_ready);
+}
+
+#define ENDPOINT(name)                                                                              \
+	static bool serve_##name(void *arg, const struct http_request *q, struct http_reply *reply) \
+	{                                                                                           \
+		return api_call_run(arg, q, reply, api_##name);                                     \
+	}
+
+ENDPOINT(query)
+ENDPOINT(query_range)
+ENDPOINT(query_explain)
+ENDPOINT(query_range_explain)
+ENDPOINT(query_exemplars)
+ENDPOINT(format_query)
+ENDPOINT(parse_query)
+ENDPOINT(labels)
+ENDPOINT(label_values)
+ENDPOINT(series)
+ENDPOINT(buildinfo)
+ENDPOINT(runtimeinfo)
+ENDPOINT(config)
+ENDPOINT(flags)
+ENDPOINT(tsdb)
+ENDPOINT(walreplay)
+ENDPOINT(features)
+
+#define CONSTANT(name, json)                       \
+	static void api_##name(struct api_call *c) \
+	{                                          \
+		api_call_give(c, json);            \
+	}                                          \
+	ENDPOINT(name)
+
+CONSTANT(metadata, "{}")
+CONSTANT(rules, "{\"groups\":[]}")
+CONSTANT(alerts, "{\"alerts\":[]}")
+CONSTANT(targets, "{\"activeTargets\":[],\"droppedTargets\":[],\"droppedTargetCounts\":{}}")
+CONSTANT(targets_metadata, "[]")
+CONSTANT(scrape_pools, "{\"scrapePools\":[]}")
+CONSTANT(alertmanagers, "{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}")
+CONSTANT(notifications, "[]")
+CONSTANT(stores, "{}")
+
+/* A browser asks before it sends a request of another origin's page. */
+static void api_options_answer(struct api_call *c)
+{
+	http_reply_status(c->reply, 204);
+	http_reply_header(c->reply, "Content-Type", NULL);
+}
+
+static bool serve_options(void *arg, const struct http_request *q, struct http_reply *reply)
+{
+	return api_call_run(arg, q, reply, api_options_answer);
+}
+
+static bool serve_federate(void *arg, const struct http_request *q, struct http_reply *reply)
+{
+	return api_federate(arg, q, reply);
+}
+
+static void answer_metrics(void *arg, const struct http_request *q, struct http_response *out)
+{
+	(void)arg, (void)q;
+	out->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	metrics_render(&out->body);
+}
+
+static void answer_healthy(void *arg, const struct http_request *q, struct http_response *out)
+{
+	(void)arg, (void)q;
+	buf_add_str(&out->body, "thanosfs query is Healthy.\n");
+}
+
+static void answer_ready(void *arg, const struct http_request *q, struct http_response *out)
+{
+	bool is_ready = atomic_load(&((struct api *)arg)->is_ready);
+	(void)q;
+	out->status = is_ready ? 200 : 503;
+	buf_add_str(&out->body, is_ready ? "thanosfs query is Ready.\n" : "Service Unavailable");
+}
+
+/* There is nothing that isn't noticed without it; what automation sends is answered as it expects. */
+static void answer_reload(void *arg, const struct http_request *q, struct http_response *out)
+{
+	(void)arg;
+	if (http_request_method(q) & (HTTP_POST | HTTP_PUT))
+		return;
+	out->status = 405;
+	buf_add_str(&out->body, "Only POST or PUT requests allowed");
+}
+
+static void answer_root(void *arg, const struct http_request *q, struct http_response *out)
+{
+	const struct api *a = arg;
+	(void)q;
+	buf_printf(&out->body, "thanosfs query " THANOSFS_VERSION "\nPrometheus' HTTP API: %s/api/v1/\n",
+		a->o.external_prefix ? a->o.external_prefix : "");
+}
+
+#define FORM (HTTP_GET | HTTP_POST)
+#define API  "/api/v1"
+
+const struct http_route api_routes[] = { { API "/query", FORM, .stream = serve_query },
+	{ API "/query_range", FORM, .stream = serve_query_range },
+	{ API "/query_explain", FORM, .stream = serve_query_explain },
+	{ API "/query_range_explain", FORM, .stream = serve_query_range_explain },
+	{ API "/query_exemplars", FORM, .stream = serve_query_exemplars },
+	{ API "/format_query", FORM, .stream = serve_format_query },
+	{ API "/parse_query", FORM, .stream = serve_parse_query },
+	{ API "/series", FORM, .stream = serve_series }, { API "/labels", FORM, .stream = serve_labels },
+	{ API "/label/*/values", HTTP_GET, .stream = serve_label_values },
+	{ API "/metadata", HTTP_GET, .stream = serve_metadata },
+	{ API "/rules", HTTP_GET, .stream = serve_rules },
+	{ API "/alerts", HTTP_GET, .stream = serve_alerts },
+	{ API "/targets", HTTP_GET, .stream = serve_targets },
+	{ API "/targets/metadata", HTTP_GET, .stream = serve_targets_metadata },
+	{ API "/scrape_pools", HTTP_GET, .stream = serve_scrape_pools },
+	{ API "/alertmanagers", HTTP_GET, .stream = serve_alertmanagers },
+	{ API "/notifications", HTTP_GET, .stream = serve_notifications },
+	{ API "/stores", HTTP_GET, .stream = serve_stores },
+	{ API "/features", HTTP_GET, .stream = serve_features },
+	{ API "/status/buildinfo", HTTP_GET, .stream = serve_buildinfo },
+	{ API "/status/runtimeinfo", HTTP_GET, .stream = serve_runtimeinfo },
+	{ API "/status/config", HTTP_GET, .stream = serve_config },
+	{ API "/status/flags", HTTP_GET, .stream = serve_flags },
+	{ API "/status/tsdb", HTTP_GET, .stream = serve_tsdb },
+	{ API "/status/walreplay", HTTP_GET, .stream = serve_walreplay },
+	{ API "/**", HTTP_OPTIONS, .stream = serve_options },
+	{ "/federate", HTTP_GET, .stream = serve_federate }, { "/metrics", .answer = answer_metrics },
+	{ "/-/healthy", .answer = answer_healthy }, { "/-/ready", .answer = answer_ready },
+	{ "/-/reload", HTTP_GET | HTTP_POST | HTTP_PUT, .answer = answer_reload },
+	{ "/", .answer = answer_root }, { 0 } };

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Prometheus' HTTP API (v1, as of 3.14: web/api/v1/api.go) over a series source, and what stands beside it: federation, health,
+ * metrics. Parameters that only Thanos' querier knows (dedup, partial_response, max_source_resolution, replicaLabels[]) are taken and
+ * mean nothing: what is read has been deduplicated already.
+ */
+#ifndef QUERY_API_H
+#define QUERY_API_H
+
+#include "lib/base/regex.h"
+#include "lib/net/http_server.h"
+#include "lib/promql/promql.h"
+
+#define API_MAX_BODY_BYTES (4u << 20) /* four times the longest query, as forms are percent-encoded */
+#define API_MAX_HEAD_BYTES (256u << 10)
+
+struct api_options {
+	struct series_source *source; /* borrowed */
+	struct promql_options
+		promql; /* timeout_ms: the longest that a request may ask for, and what it gets else */
+	unsigned max_concurrency;        /* queries at a time */
+	const struct regex *cors_origin; /* borrowed */
+	bool cors_any;                   /* the expression takes every origin */
+	const char *external_prefix;     /* of links, "" or "/x"; borrowed */
+	const char *flags_json;          /* an object: every flag and its value; borrowed */
+	bool per_step_stats;
+};
+
+struct api;
+
+struct api *api_new(const struct api_options *o);
+void api_free(struct api *a); /* NULL is fine */
+DEFINE_AUTO(api, struct api *, api_free)
+
+void api_set_ready(struct api *a, bool is_ready);
+
+/* For http_server_options, whose `arg` is the api. */
+extern const struct http_route api_routes[];
+
+#endif

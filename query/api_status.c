@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the server says of itself: /status/.... */
+#include "lib/base/clock.h"
+#include "lib/base/duration.h"
+#include "query/api_endpoints.h"
+
+#include <errno.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* Clients choose by it what they ask for. */
+#define API_VERSION "3.14.0"
+
+#define TSDB_LIMIT_DEFAULT 10
+#define TSDB_LIMIT_MOST    10000
+
+static void end(struct api_call *c)
+{
+	json_write_object_end(&c->w);
+	api_call_end(c, NULL, (struct text){ 0 });
+}
+
+void api_buildinfo(struct api_call *c)
+{
+	api_call_begin(c);
+	json_write_object(&c->w);
+	json_write_key_str(&c->w, "version", API_VERSION "+thanosfs." THANOSFS_VERSION);
+	json_write_key_str(&c->w, "revision", "");
+	json_write_key_str(&c->w, "branch", "");
+	json_write_key_str(&c->w, "buildUser", "");
+	json_write_key_str(&c->w, "buildDate", "");
+	json_write_key_str(&c->w, "goVersion", "");
+	end(c);
+}
+
+void api_runtimeinfo(struct api_call *c)
+{
+	char began[DURATION_CHARS], now[DURATION_CHARS];
+	auto_free char *here = getcwd(NULL, 0);
+	struct utsname system = { .nodename = "" };
+	uname(&system);
+	api_call_begin(c);
+	json_write_object(&c->w);
+	json_write_key_str(&c->w, "startTime", time_format(c->api->began_unix_ms, began));
+	json_write_key_str(&c->w, "CWD", here ? here : "");
+	json_write_key_str(&c->w, "hostname", system.nodename);
+	json_write_key_str(&c->w, "serverTime", time_format(clock_unix_ms(), now));
+	json_write_key_bool(&c->w, "reloadConfigSuccess", true);
+	json_write_key_str(&c->w, "lastConfigTime", began);
+	json_write_key_u64(&c->w, "corruptionCount", 0);
+	json_write_key_u64(&c->w, "goroutineCount", 0);
+	json_write_key_i64(&c->w, "GOMAXPROCS", sysconf(_SC_NPROCESSORS_ONLN));
+	json_write_key_u64(&c->w, "GOMEMLIMIT", c->api->o.promql.memory_limit);
+	json_write_key_str(&c->w, "GOGC", "");
+	json_write_key_str(&c->w, "GODEBUG", "");
+	json_write_key_str(&c->w, "storageRetention", "");
+	json_write_key_u64(&c->w, "runningQueries", admission_running(c->api->admission));
+	json_write_key_u64(&c->w, "waitingQueries", admission_waiting(c->api->admission));
+	end(c);
+}
+
+void api_config(struct api_call *c)
+{
+	api_call_give(c, "{\"yaml\":\"\"}");
+}
+
+void api_flags(struct api_call *c)
+{
+	api_call_give(c, c->api->o.flags_json ? c->api->o.flags_json : "{}");
+}
+
+void api_walreplay(struct api_call *c)
+{
+	api_call_give(c, "{\"min\":0,\"max\":0,\"current\":0}");
+}
+
+void api_features(struct api_call *c)
+{
+	const struct promql_features *f = &c->api->o.promql.features;
+	auto_buf struct buf b = { 0 };
+	buf_printf(&b,
+		"{\"api\":{\"label_values_match\":true,\"query_stats\":true,\"query_warnings\":true,\"time_"
+		"range_labels\":true,"
+		"\"time_range_series\":true},\"promql\":{\"duration_expr\":%s,\"experimental_functions\":%s,"
+		"\"extended_range_selectors\":%s,\"fill_modifiers\":%s}}",
+		f->duration_expressions ? "true" : "false", f->experimental_functions ? "true" : "false",
+		f->extended_ranges ? "true" : "false", f->fill_modifiers ? "true" : "false");
+	api_call_give(c, buf_str(&b));
+}
+
+struct stat_line {
+	struct text name;
+	uint64_t value;
+};
+
+/* Keeps the `most` largest of what is offered. */
+static void offer(struct stat_line *top, size_t *n, size_t most, struct text name, uint64_t value)
+{
+	size_t at = *n;
+	while (at > 0 && top[at - 1].value < value)
+		at--;
+	if (at == most)
+		return;
+	*n = MIN_OF(*n + 1, most);
+	memmove(top + at + 1, top + at, (*n - at - 1) * sizeof *top);
+	top[at] = (struct stat_line){ name, value };
+}
+
+static void write_top(struct api_call *c, const char *key, const struct stat_line *top, size_t n)
+{
+	json_write_key(&c->w, key);
+	json_write_array(&c->w);
+	for (size_t i = 0; i < n; i++) {
+		json_write_object(&c->w);
+		json_write_key(&c->w, "name");
+		json_write_str_n(&c->w, top[i].name.p, top[i].name.len);
+		json_write_key_u64(&c->w, "value", top[i].value);
+		json_write_object_end(&c->w);
+	}
+	json_write_array_end(&c->w);
+}
+
+static int count_values(struct api_call *c, size_t most, struct stat_line *counts, size_t *n_counts,
+	struct stat_line *bytes, size_t *n_bytes, struct err *e)
+{
+	struct series_source *s = c->api->o.source;
+	struct selection all = { .mint = INT64_MIN, .maxt = INT64_MAX };
+	struct text *names;
+	size_t n;
+	int r = s->ops->label_names(s, &all, 0, c->arena, &names, &n, e);
+	struct arena *arena = arena_new(&c->budget);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct text *values;
+		size_t n_values;
+		uint64_t sum = 0;
+		arena_reset(arena);
+		r = s->ops->label_values(s, names[i], &all, 0, arena, &values, &n_values, e);
+		for (size_t k = 0; r == 0 && k < n_values; k++)
+			sum += values[k].len;
+		if (r == 0 && budget_is_exceeded(&c->budget))
+			r = err_set(
+				e, -ENOMEM, "the request takes more memory than --query.memory-limit allows");
+		if (r == 0 && atomic_load(http_reply_is_gone(c->reply)))
+			r = err_set(e, -ECANCELED, "context canceled");
+		if (r == 0) {
+			offer(counts, n_counts, most, names[i], n_values);
+			offer(bytes, n_bytes, most, names[i], sum);
+		}
+	}
+	arena_free(arena);
+	return r;
+}
+
+/* There is no head; of the blocks it is said what their indexes say without a look at series. */
+void api_tsdb(struct api_call *c)
+{
+	static const char *const head[] = { "numSeries", "numLabelPairs", "chunkCount", "minTime",
+		"maxTime" };
+	const char *text = api_call_param(c, "limit");
+	size_t limit = TSDB_LIMIT_DEFAULT, n_counts = 0, n_bytes = 0;
+	struct err e;
+	if (*text) {
+		bool is_number = strspn(text, "0123456789") == strlen(text) && strlen(text) < 10;
+		limit = is_number ? strtoul(text, NULL, 10) : 0;
+		if (limit < 1) {
+			api_call_fail(c, API_BAD_DATA, "limit must be a positive number");
+			return;
+		}
+		if (limit > TSDB_LIMIT_MOST) {
+			api_call_fail(c, API_BAD_DATA, "limit must not exceed %d", TSDB_LIMIT_MOST);
+			return;
+		}
+	}
+	struct stat_line *counts = arena_calloc(c->arena, (limit + 1) * sizeof *counts);
+	struct stat_line *bytes = arena_calloc(c->arena, (limit + 1) * sizeof *bytes);
+	int r = count_values(c, limit, counts, &n_counts, bytes, &n_bytes, &e);
+	if (r < 0) {
+		api_call_fail_source(c, r, &e);
+		return;
+	}
+	api_call_begin(c);
+	json_write_object(&c->w);
+	json_write_key(&c->w, "headStats");
+	json_write_object(&c->w);
+	for (size_t i = 0; i < ARRAY_LEN(head); i++)
+		json_write_key_u64(&c->w, head[i], 0);
+	json_write_object_end(&c->w);
+	write_top(c, "seriesCountByMetricName", NULL, 0);
+	write_top(c, "labelValueCountByLabelName", counts, n_counts);
+	write_top(c, "memoryInBytesByLabelName", bytes, n_bytes);
+	write_top(c, "seriesCountByLabelValuePair", NULL, 0);
+	end(c);
+}
