@@ -179,7 +179,7 @@ static void run(struct env *env, const char *query, const struct line *lines, si
 	for (size_t i = 0; i < call->call.n_args; i++)
 		args[i] = operand(call->call.args[i], lines, n, &steps, &env->reads);
 	struct op *op = histogram_function_new(call, args, call->call.n_args);
-	CHECK_INT(op_open(op, &x), 0);
+	CHECK_INT(op_open_tree(op, &x), 0);
 	CHECK_INT(op_prepare(op, &x), 0);
 	struct answer a = { .op = op, .rows = xcalloc(op->n_rows + 1, sizeof *a.rows) };
 	CHECK_INT(exec_rows(&x, op->n_rows, print_row, &a), 0);
