@@ -29,4 +29,17 @@ static inline double extrapolate(int64_t first_t, int64_t last_t, size_t n, int6
 	return sampled != 0 ? (sampled + to_start + to_end) / sampled : 1;
 }
 
+/*
+ * The same of a counter that is known to have been zero at `since`, which lies within the window: nothing is to be guessed before it.
+ * n >= 1; a lone sample says nothing of how far apart they are, so that its change isn't scaled either.
+ */
+static inline double extrapolate_since(int64_t since, int64_t first_t, int64_t last_t, size_t n, int64_t end)
+{
+	double to_end = (double)(end - last_t) / 1000, sampled = (double)(last_t - since) / 1000;
+	double average = n > 1 ? (double)(last_t - first_t) / 1000 / (double)(n - 1) : 0;
+	if (to_end >= average * 1.1)
+		to_end = average / 2;
+	return (sampled + to_end) / sampled;
+}
+
 #endif

@@ -60,7 +60,7 @@ static void round_row(const struct op *op, const double *const *params, struct r
 	}
 }
 
-/* start_timestamp(): the source keeps no start times, and without them upstream has no result either. */
+/* start_timestamp() of what isn't a selector, or where nobody wants start times: upstream has no result either. */
 static void nothing(const struct op *op, const double *const *params, struct row *r)
 {
 	(void)op, (void)params;

@@ -84,6 +84,7 @@ static int build_range_function(struct planner *p, const struct expr *e, const s
 		free_all(params, n);
 		return r;
 	}
+	in.wants_starts = p->o->start_times && kernel->flags & RANGE_STARTS;
 	*out = range_new(e, kernel, &in, steps, params, n);
 	if (strcmp(kernel->name, "absent_over_time") == 0)
 		*out = absent_new(e, *out);
@@ -113,12 +114,19 @@ static int build_instant_function(struct planner *p, const struct expr *e,
 	return 0;
 }
 
+/* Only of a selector, because what was computed has no start any more. */
+static bool is_start_timestamp(const struct planner *p, const struct expr *e)
+{
+	return p->o->start_times && strcmp(e->call.function->name, "start_timestamp") == 0 &&
+	       expr_bare(e->call.args[0])->kind == EXPR_VECTOR_SELECTOR;
+}
+
 static int build_timestamp(
 	struct planner *p, const struct expr *e, const struct steps *steps, struct op **out)
 {
 	const struct expr *arg = expr_bare(e->call.args[0]);
 	if (arg->kind == EXPR_VECTOR_SELECTOR) {
-		*out = plan_without_names(p, plan_selector(p, arg, steps, true));
+		*out = plan_without_names(p, plan_selector(p, arg, steps, SELECT_TIMES));
 		return 0;
 	}
 	int r = plan_build(p, arg, steps, out);
@@ -251,6 +259,11 @@ int plan_call(struct planner *p, const struct expr *e, const struct steps *steps
 	const struct range_kernel *range = range_kernel_find(name);
 	const struct instant_kernel *instant = instant_kernel_find(name);
 	double constant;
+	if (is_start_timestamp(p, e)) {
+		*out = plan_without_names(
+			p, plan_selector(p, expr_bare(e->call.args[0]), steps, SELECT_STARTS));
+		return 0;
+	}
 	if (range)
 		return build_range_function(p, e, range, steps, out);
 	if (instant)

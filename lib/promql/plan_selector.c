@@ -69,16 +69,16 @@ struct selected *plan_select(struct planner *p, const struct expr *selector, int
 	return s;
 }
 
-struct op *plan_selector(struct planner *p, const struct expr *e, const struct steps *steps, bool wants_times)
+struct op *plan_selector(
+	struct planner *p, const struct expr *e, const struct steps *steps, enum select_what what)
 {
 	struct lookup at = plan_lookup(p, &e->vector.modifiers);
 	int64_t mint = lookup_at(&at, steps, 0) - p->lookback_ms + 1;
 	int64_t maxt = lookup_at(&at, steps, steps->n - 1);
 	struct selected *from = plan_select(p, e, mint, maxt);
-	enum select_what what = wants_times           ? SELECT_TIMES
-				: plan_wants_stats(p) ? SELECT_STATS
-						      : SELECT_VALUES;
-	if (e->vector.modifiers.is_smoothed && !wants_times)
+	if (what == SELECT_VALUES && e->vector.modifiers.is_smoothed)
 		return smooth_new(e, from, steps, &at, p->lookback_ms, plan_wants_stats(p));
+	if (what == SELECT_VALUES && plan_wants_stats(p))
+		what = SELECT_STATS;
 	return select_new(e, from, steps, &at, p->lookback_ms, what);
 }

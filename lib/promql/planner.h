@@ -44,8 +44,8 @@ struct lookup plan_lookup(const struct planner *p, const struct range_modifiers 
 bool plan_lookup_of_first(const struct planner *p, const struct expr *e, struct lookup *out);
 /* The series of a selector, which others may have found already. */
 struct selected *plan_select(struct planner *p, const struct expr *selector, int64_t mint, int64_t maxt);
-/* An instant vector selector; its samples' times where they are wanted. */
+/* An instant vector selector: values, or SELECT_TIMES, SELECT_STARTS. */
 struct op *plan_selector(
-	struct planner *p, const struct expr *e, const struct steps *steps, bool wants_times);
+	struct planner *p, const struct expr *e, const struct steps *steps, enum select_what what);
 
 #endif

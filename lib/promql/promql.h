@@ -29,6 +29,7 @@ struct promql_options {
 	int64_t default_step_ms; /* of subqueries without a step; 0: 1 min */
 	struct promql_features features;
 	bool delayed_name_removal;
+	bool start_times; /* from when samples count is known where the source knows it: rate() and the like */
 };
 
 struct promql_query {

@@ -125,12 +125,13 @@ static int range_row(struct op *op, struct worker *w, size_t i, struct row *out)
 		.start = r->start,
 		.end = r->end,
 		.step_t = r->step_t,
-		.f = { c.float_t, c.v, c.n_floats, lo, hi },
+		.f = { c.float_t, c.float_start, c.v, c.n_floats, lo, hi },
 	};
 	if (c.n_histograms) {
 		uint32_t *h_lo = hi + n, *h_hi = h_lo + n;
 		find_windows(r, c.histogram_t, c.n_histograms, h_lo, h_hi);
-		s.h = (struct range_histograms){ c.histogram_t, c.h, c.n_histograms, h_lo, h_hi };
+		s.h = (struct range_histograms){ c.histogram_t, c.histogram_start, c.h, c.n_histograms, h_lo,
+			h_hi };
 	}
 	e = r->kernel->fn(&s, out);
 	if (e == 0 && r->kernel->flags & RANGE_IS_COUNTER)
@@ -232,6 +233,8 @@ void range_say(const struct range_series *s, unsigned notes)
 			"mismatched custom buckets were reconciled during aggregation" },
 		{ RANGE_AGG_COLLIDED, ANNOTATION_WARNING, false,
 			"conflicting counter resets during histogram aggregation" },
+		{ RANGE_STARTS_OVERLAP, ANNOTATION_WARNING, true,
+			"sample has start time that overlaps with previous sample timestamp for metric" },
 	};
 	notes &= ~*s->said;
 	*s->said |= notes;

@@ -7,6 +7,7 @@
 #define PROMQL_RANGE_H
 
 #include "lib/promql/select.h"
+#include "lib/promql/start_time.h"
 
 /* What windows look at: a selector's samples, or those that a subquery computes. */
 struct range_input {
@@ -16,6 +17,7 @@ struct range_input {
 	struct lookup at;
 	int64_t range_ms;
 	bool is_anchored, is_smoothed;
+	bool wants_starts;           /* from when samples count */
 	bool wants_stats;            /* of histograms only count and sum (histogram_stats.h) */
 	int64_t before_ms, after_ms; /* how much beyond its window a step wants to see: extended ranges */
 };
@@ -23,13 +25,14 @@ struct range_input {
 /* Samples lo[i] <= k < hi[i] are step i's. */
 struct range_floats {
 	const int64_t *t;
+	const int64_t *start; /* from when each counts; NULL: not wanted or not known */
 	const double *v;
 	size_t n;
 	const uint32_t *lo, *hi;
 };
 
 struct range_histograms {
-	const int64_t *t;
+	const int64_t *t, *start;
 	const struct float_histogram *const *h;
 	size_t n; /* 0: lo and hi are NULL */
 	const uint32_t *lo, *hi;
@@ -60,6 +63,11 @@ static inline uint32_t range_n_histograms(const struct range_series *s, uint32_t
 	return s->h.n ? s->h.hi[i] - s->h.lo[i] : 0;
 }
 
+static inline struct started range_started(const int64_t *t, const int64_t *start, size_t k)
+{
+	return (struct started){ t[k], start ? start[k] : 0 };
+}
+
 /* Fills the cells of the steps that have a result; kernels of floats look at windows with floats only. 0, or -errno with exec_fail called. */
 typedef int range_kernel_fn(const struct range_series *s, struct row *out);
 
@@ -68,6 +76,7 @@ enum range_flags {
 	RANGE_IS_COUNTER = 1 << 1, /* names that aren't a counter's are remarked on */
 	RANGE_ANCHORED = 1 << 2,   /* may stand over an anchored selector */
 	RANGE_SMOOTHED = 1 << 3,
+	RANGE_STARTS = 1 << 4, /* looks at the times from which samples count */
 };
 
 struct range_kernel {
@@ -85,6 +94,7 @@ struct range_columns {
 	struct row row; /* a subquery's, which owns its histograms */
 	size_t n_floats, n_histograms;
 	const int64_t *float_t, *histogram_t;
+	const int64_t *float_start, *histogram_start; /* NULL: not wanted or not known */
 	const double *v;
 	const struct float_histogram *const *h;
 };
@@ -106,6 +116,7 @@ enum range_note {
 	RANGE_SUB_RECONCILED = 1 << 7,
 	RANGE_AGG_RECONCILED = 1 << 8,
 	RANGE_AGG_COLLIDED = 1 << 9, /* counter resets */
+	RANGE_STARTS_OVERLAP = 1 << 10,
 };
 void range_say(const struct range_series *s, unsigned notes);
 

@@ -45,6 +45,23 @@ static bool next_is_float(const struct both *b)
 	return b->h == b->s->h.n || b->s->f.t[b->f] < b->s->h.t[b->h];
 }
 
+/* From the one before it. */
+static bool float_differs(const struct range_series *s, const struct difference *d, uint32_t k)
+{
+	const struct range_floats *f = &s->f;
+	return d->of_floats(f->v[k - 1], f->v[k]) ||
+	       (f->start && start_is_reset(
+				    range_started(f->t, f->start, k - 1), range_started(f->t, f->start, k)));
+}
+
+static bool histogram_differs(const struct range_series *s, const struct difference *d, uint32_t k)
+{
+	const struct range_histograms *h = &s->h;
+	return d->of_histograms(h->h[k - 1], h->h[k]) ||
+	       (h->start && start_is_reset(
+				    range_started(h->t, h->start, k - 1), range_started(h->t, h->start, k)));
+}
+
 /* counts[k]: how many of the first k samples, of both kinds, differ from the one before them. One kind after the other differs. */
 static uint32_t *count_up(const struct range_series *s, const struct difference *d)
 {
@@ -56,9 +73,8 @@ static uint32_t *count_up(const struct range_series *s, const struct difference 
 	for (uint32_t k = 0; k < n; k++) {
 		bool is_float = next_is_float(&b);
 		if (k)
-			count += is_float != was_float ? 1
-				 : is_float            ? d->of_floats(s->f.v[b.f - 1], s->f.v[b.f])
-						       : d->of_histograms(s->h.h[b.h - 1], s->h.h[b.h]);
+			count += is_float != was_float ||
+				 (is_float ? float_differs(s, d, b.f) : histogram_differs(s, d, b.h));
 		counts[k + 1] = count;
 		was_float = is_float;
 		b.f += is_float;

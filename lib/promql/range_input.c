@@ -16,10 +16,12 @@ static int load_selected(const struct range_input *in, struct worker *w, size_t 
 	struct samples *s = &w->samples;
 	if (in->wants_stats)
 		histogram_stats(s);
-	int64_t *t = NULL;
+	int64_t *starts = in->wants_starts ? s->start : NULL;
+	int64_t *t = NULL, *h_starts = NULL;
 	const struct float_histogram **h = NULL;
 	if (s->h) {
 		t = arena_alloc(w->scratch, s->n * sizeof *t);
+		h_starts = starts ? arena_alloc(w->scratch, s->n * sizeof *h_starts) : NULL;
 		h = arena_alloc(w->scratch, s->n * sizeof *h);
 	}
 	size_t nf = 0, nh = 0;
@@ -28,9 +30,13 @@ static int load_selected(const struct range_input *in, struct worker *w, size_t 
 			continue;
 		if (s->h && s->h[k]) {
 			t[nh] = s->t[k];
+			if (starts)
+				h_starts[nh] = starts[k];
 			h[nh++] = s->h[k];
 		} else {
 			s->t[nf] = s->t[k];
+			if (starts)
+				starts[nf] = starts[k];
 			s->v[nf++] = s->v[k];
 		}
 	}
@@ -39,6 +45,8 @@ static int load_selected(const struct range_input *in, struct worker *w, size_t 
 		.n_histograms = nh,
 		.float_t = s->t,
 		.histogram_t = t,
+		.float_start = starts,
+		.histogram_start = h_starts,
 		.v = s->v,
 		.h = h,
 	};

@@ -13,33 +13,70 @@ struct rate_kind {
 	bool is_counter, is_rate;
 };
 
-/* Indices of the samples that are lower than the one before. */
-static size_t find_resets(const struct range_floats *f, uint32_t *out)
+/* Samples of a series, by index, that differ from the one before; windows come in the order of time. */
+struct places {
+	uint32_t *k;
+	size_t n, next;
+};
+
+static struct places places_new(const struct range_series *s)
+{
+	return (struct places){ .k = arena_alloc(s->w->scratch, (s->f.n + 1) * sizeof(uint32_t)) };
+}
+
+/* The first one behind `lo`; windows that ask next begin no earlier. */
+static size_t places_from(struct places *p, uint32_t lo)
+{
+	while (p->next < p->n && p->k[p->next] <= lo)
+		p->next++;
+	return p->next;
+}
+
+/* Lower than the one before, or counted anew since then. */
+static void find_resets(const struct range_floats *f, struct places *out)
 {
 	size_t n = 0;
 	for (size_t k = 1; k < f->n; k++) {
-		out[n] = (uint32_t)k;
+		out->k[n] = (uint32_t)k;
 		n += f->v[k] < f->v[k - 1];
 	}
-	return n;
+	out->n = n;
+}
+
+static void find_resets_by_start(const struct range_floats *f, struct places *resets, struct places *overlaps)
+{
+	for (size_t k = 1; k < f->n; k++) {
+		struct started before = range_started(f->t, f->start, k - 1),
+			       now = range_started(f->t, f->start, k);
+		resets->k[resets->n] = overlaps->k[overlaps->n] = (uint32_t)k;
+		resets->n += f->v[k] < f->v[k - 1] || start_is_reset(before, now);
+		overlaps->n += start_overlaps(before, now);
+	}
 }
 
 static void rate_of_floats(const struct range_series *s, struct row *out, struct rate_kind kind, uint32_t i,
-	const uint32_t *resets, size_t n_resets, size_t *next)
+	struct places *resets, struct places *overlaps)
 {
 	const struct range_floats *f = &s->f;
 	uint32_t lo = f->lo[i], hi = f->hi[i];
-	if (hi - lo < 2)
+	if (lo == hi)
 		return;
-	double change = f->v[hi - 1] - f->v[lo];
-	if (kind.is_counter) {
-		while (*next < n_resets && resets[*next] <= lo)
-			++*next;
-		for (size_t k = *next; k < n_resets && resets[k] < hi; k++)
-			change += f->v[resets[k] - 1];
+	int64_t since = kind.is_counter ? start_within(range_started(f->t, f->start, lo), s->start[i]) : 0;
+	if (hi - lo < 2 && !since)
+		return;
+	double change = f->v[hi - 1] - f->v[lo], factor;
+	for (size_t k = places_from(resets, lo); k < resets->n && resets->k[k] < hi; k++)
+		change += f->v[resets->k[k] - 1];
+	size_t overlap = places_from(overlaps, lo);
+	if (overlap < overlaps->n && overlaps->k[overlap] < hi)
+		range_say(s, RANGE_STARTS_OVERLAP);
+	if (since) {
+		change += f->v[lo];
+		factor = extrapolate_since(since, f->t[lo], f->t[hi - 1], hi - lo, s->end[i]);
+	} else {
+		factor = extrapolate(f->t[lo], f->t[hi - 1], hi - lo, s->start[i], s->end[i], f->v[lo],
+			change, kind.is_counter);
 	}
-	double factor = extrapolate(
-		f->t[lo], f->t[hi - 1], hi - lo, s->start[i], s->end[i], f->v[lo], change, kind.is_counter);
 	if (kind.is_rate)
 		factor /= (double)s->input->range_ms / 1000;
 	row_set(out, i, change * factor);
@@ -50,11 +87,14 @@ static int rate(const struct range_series *s, struct row *out, struct rate_kind 
 	if (s->input->is_anchored || s->input->is_smoothed)
 		return extended_rate(s, out, kind.is_counter, kind.is_rate);
 	struct histogram_sum sum = { 0 };
-	uint32_t *resets = NULL;
-	size_t n_resets = 0, next = 0;
-	if (kind.is_counter) {
-		resets = arena_alloc(s->w->scratch, (s->f.n + 1) * sizeof *resets);
-		n_resets = find_resets(&s->f, resets);
+	struct places resets = { 0 }, overlaps = { 0 };
+	if (kind.is_counter)
+		resets = places_new(s);
+	if (kind.is_counter && s->f.start) {
+		overlaps = places_new(s);
+		find_resets_by_start(&s->f, &resets, &overlaps);
+	} else if (kind.is_counter) {
+		find_resets(&s->f, &resets);
 	}
 	for (uint32_t i = 0; i < s->n; i++) {
 		uint32_t floats = range_n_floats(s, i), histograms = range_n_histograms(s, i);
@@ -63,7 +103,7 @@ static int rate(const struct range_series *s, struct row *out, struct rate_kind 
 		else if (histograms)
 			rate_of_histograms(s, &sum, out, i, kind.is_counter, kind.is_rate);
 		else
-			rate_of_floats(s, out, kind, i, resets, n_resets, &next);
+			rate_of_floats(s, out, kind, i, &resets, &overlaps);
 	}
 	histogram_sum_fini(&sum);
 	return 0;

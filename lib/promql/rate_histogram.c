@@ -7,12 +7,26 @@
 /* What the difference is taken from, and what the samples have in common. */
 struct difference {
 	const struct float_histogram *const *h;
+	const int64_t *t, *start;
 	size_t n;
 	const struct float_histogram *first; /* h[0], or nothing */
 	struct float_histogram nothing;
 	bool is_custom;
 	int32_t schema; /* the lowest */
 };
+
+/* Whether counting began anew between sample k and the one before. */
+static bool is_reset_by_start(const struct difference *d, size_t k)
+{
+	return d->start &&
+	       start_is_reset(range_started(d->t, d->start, k - 1), range_started(d->t, d->start, k));
+}
+
+static bool overlaps_by_start(const struct difference *d, size_t k)
+{
+	return d->start &&
+	       start_overlaps(range_started(d->t, d->start, k - 1), range_started(d->t, d->start, k));
+}
 
 /*
  * Before a reset nothing counts but the sample itself, so that of the first one, if the second is a reset, nothing counts at all: not
@@ -21,7 +35,7 @@ struct difference {
 static void begin(struct difference *d, bool is_counter)
 {
 	d->first = d->h[0];
-	if (is_counter && float_histogram_is_reset(d->h[1], d->h[0])) {
+	if (is_counter && (is_reset_by_start(d, 1) || float_histogram_is_reset(d->h[1], d->h[0]))) {
 		const struct float_histogram *second = d->h[1];
 		d->nothing = (struct float_histogram){
 			.schema = second->schema,
@@ -77,7 +91,9 @@ static bool take_difference(struct difference *d, struct histogram_sum *sum, boo
 		histogram_sum_reduce(sum, d->schema);
 	bool fits = subtract(sum, d->first, notes);
 	for (size_t k = 1; k < d->n && fits && is_counter; k++) {
-		if (float_histogram_is_reset(d->h[k], previous))
+		if (overlaps_by_start(d, k))
+			*notes |= RANGE_STARTS_OVERLAP;
+		if (is_reset_by_start(d, k) || float_histogram_is_reset(d->h[k], previous))
 			fits = add(sum, previous, notes);
 		previous = d->h[k];
 	}
@@ -86,25 +102,55 @@ static bool take_difference(struct difference *d, struct histogram_sum *sum, boo
 	return fits;
 }
 
+/* The window's difference, in `sum`. False: there is none, about which `notes` may have something. */
+static bool find_difference(struct difference *d, struct histogram_sum *sum, bool is_counter, unsigned *notes)
+{
+	if (!look_through(d, is_counter, notes) || !take_difference(d, sum, is_counter, notes)) {
+		*notes |= RANGE_MIXED_SCHEMAS;
+		return false;
+	}
+	if (!is_counter && (d->h[0]->reset_hint != RESET_GAUGE || d->h[d->n - 1]->reset_hint != RESET_GAUGE))
+		*notes |= RANGE_NOT_GAUGE;
+	sum->value.reset_hint = RESET_GAUGE;
+	histogram_sum_compact(sum);
+	return true;
+}
+
+/* What the first sample had counted by then, since it began within the window. */
+static bool add_first(struct difference *d, struct histogram_sum *sum, unsigned *notes)
+{
+	if (d->n == 1)
+		histogram_sum_set(sum, d->h[0]);
+	else if (!add(sum, d->h[0], notes)) {
+		*notes |= RANGE_MIXED_SCHEMAS;
+		return false;
+	}
+	return true;
+}
+
 void rate_of_histograms(const struct range_series *s, struct histogram_sum *sum, struct row *out, uint32_t i,
 	bool is_counter, bool is_rate)
 {
 	uint32_t lo = s->h.lo[i];
-	struct difference d = { .h = s->h.h + lo, .n = range_n_histograms(s, i) };
+	struct difference d = {
+		.h = s->h.h + lo,
+		.t = s->h.t + lo,
+		.start = s->h.start ? s->h.start + lo : NULL,
+		.n = range_n_histograms(s, i),
+	};
+	int64_t since = is_counter ? start_within(range_started(d.t, d.start, 0), s->start[i]) : 0;
+	int64_t last_t = d.t[d.n - 1];
 	unsigned notes = 0;
-	if (d.n < 2)
+	if (d.n < 2 && !since)
 		return;
-	if (!look_through(&d, is_counter, &notes) || !take_difference(&d, sum, is_counter, &notes)) {
-		range_say(s, notes | RANGE_MIXED_SCHEMAS);
-		return;
-	}
-	if (!is_counter && (d.h[0]->reset_hint != RESET_GAUGE || d.h[d.n - 1]->reset_hint != RESET_GAUGE))
-		notes |= RANGE_NOT_GAUGE;
+	bool has_one = (d.n < 2 || find_difference(&d, sum, is_counter, &notes)) &&
+		       (!since || add_first(&d, sum, &notes));
 	range_say(s, notes);
-	sum->value.reset_hint = RESET_GAUGE;
-	histogram_sum_compact(sum);
-	double factor = extrapolate(s->h.t[lo], s->h.t[lo + d.n - 1], d.n, s->start[i], s->end[i],
-		d.h[0]->count, sum->value.count, is_counter);
+	if (!has_one)
+		return;
+	double factor = since ? extrapolate_since(since, d.t[0], last_t, d.n, s->end[i])
+			      : extrapolate(d.t[0], last_t, d.n, s->start[i], s->end[i], d.h[0]->count,
+					sum->value.count, is_counter);
 	if (is_rate)
 		factor /= (double)s->input->range_ms / 1000;
 	histogram_sum_mul(sum, factor);

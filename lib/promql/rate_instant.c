@@ -5,10 +5,15 @@
 
 /* The last two of floats and histograms together, the older one first. */
 struct last_two {
-	int64_t t[2];
+	struct started s[2];
 	double v[2];
 	const struct float_histogram *h[2]; /* NULL: a float */
 };
+
+static double seconds_between(const struct last_two *p)
+{
+	return (double)(p->s[1].t - p->s[0].t) / 1000;
+}
 
 static bool find_last_two(const struct range_series *s, uint32_t i, struct last_two *out)
 {
@@ -22,12 +27,12 @@ static bool find_last_two(const struct range_series *s, uint32_t i, struct last_
 		if (is_histogram) {
 			h--;
 			nh--;
-			out->t[k] = s->h.t[h];
+			out->s[k] = range_started(s->h.t, s->h.start, h);
 			out->h[k] = s->h.h[h];
 		} else {
 			f--;
 			nf--;
-			out->t[k] = s->f.t[f];
+			out->s[k] = range_started(s->f.t, s->f.start, f);
 			out->v[k] = s->f.v[f];
 			out->h[k] = NULL;
 		}
@@ -45,7 +50,7 @@ static void of_histograms(const struct range_series *s, struct histogram_sum *su
 			 : !is_rate && !are_gauges ? RANGE_NOT_GAUGE
 						   : 0;
 	histogram_sum_set(sum, last);
-	if (!is_rate || !float_histogram_is_reset(last, before)) {
+	if (!is_rate || !(start_is_reset(p->s[0], p->s[1]) || float_histogram_is_reset(last, before))) {
 		int r = histogram_sum_sub(sum, before);
 		if (r < 0) {
 			range_say(s, notes | RANGE_MIXED_SCHEMAS);
@@ -58,7 +63,7 @@ static void of_histograms(const struct range_series *s, struct histogram_sum *su
 	sum->value.reset_hint = RESET_GAUGE;
 	histogram_sum_compact(sum);
 	if (is_rate)
-		histogram_sum_div(sum, (double)(p->t[1] - p->t[0]) / 1000);
+		histogram_sum_div(sum, seconds_between(p));
 	row_set_histogram(s->w, out, i, float_histogram_copy(&sum->value));
 }
 
@@ -75,8 +80,9 @@ static int of_last_two(const struct range_series *s, struct row *out, bool is_ra
 			of_histograms(s, &sum, out, i, &p, is_rate);
 		} else {
 			/* A counter that fell began at zero. */
-			double change = is_rate && p.v[1] < p.v[0] ? p.v[1] : p.v[1] - p.v[0];
-			row_set(out, i, is_rate ? change / ((double)(p.t[1] - p.t[0]) / 1000) : change);
+			bool is_reset = is_rate && (p.v[1] < p.v[0] || start_is_reset(p.s[0], p.s[1]));
+			double change = is_reset ? p.v[1] : p.v[1] - p.v[0];
+			row_set(out, i, is_rate ? change / seconds_between(&p) : change);
 		}
 	}
 	histogram_sum_fini(&sum);

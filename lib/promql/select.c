@@ -22,7 +22,7 @@ static int select_open(struct op *op, struct exec *x)
 		return r;
 	op->labels = s->from->set->labels;
 	op->n_rows = s->from->set->n;
-	if (s->what == SELECT_TIMES)
+	if (s->what == SELECT_TIMES || s->what == SELECT_STARTS)
 		op_drop_names(op, x, op);
 	return 0;
 }
@@ -48,7 +48,8 @@ static uint32_t times(const struct select_op *s, const struct samples *from, str
 		ptrdiff_t k = seen(s, from, i, &next);
 		if (k < 0)
 			continue;
-		row_set(out, i, (double)from->t[k] / 1000);
+		int64_t t = s->what != SELECT_STARTS ? from->t[k] : from->start ? from->start[k] : 0;
+		row_set(out, i, (double)t / 1000);
 		n++;
 	}
 	return n;
@@ -118,7 +119,7 @@ static int select_row(struct op *op, struct worker *w, size_t i, struct row *out
 	}
 	if (s->what == SELECT_STATS)
 		histogram_stats(from);
-	bool wants_times = s->what == SELECT_TIMES || s->what == SELECT_TIMES_NAMED;
+	bool wants_times = s->what >= SELECT_TIMES;
 	uint32_t n = wants_times ? times(s, from, out)
 		     : from->h   ? mixed(s, w, from, out)
 				 : floats(s, from, out);

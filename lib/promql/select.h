@@ -18,9 +18,10 @@ static inline int64_t lookup_at(const struct lookup *l, const struct steps *s, u
 
 enum select_what {
 	SELECT_VALUES,
-	SELECT_STATS,      /* values; of histograms only count and sum (histogram_stats.h) */
-	SELECT_TIMES,      /* of the samples, in seconds, without names: timestamp(selector) */
-	SELECT_TIMES_NAMED /* with names */
+	SELECT_STATS,       /* values; of histograms only count and sum (histogram_stats.h) */
+	SELECT_TIMES,       /* of the samples, in seconds, without names: timestamp(selector) */
+	SELECT_TIMES_NAMED, /* with names */
+	SELECT_STARTS       /* from when the samples count, as SELECT_TIMES; 0: not known */
 };
 
 /* Takes `from`, whose range it widens by what it reads. */

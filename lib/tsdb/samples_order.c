@@ -62,6 +62,7 @@ static void rearrange(struct samples *s, size_t from, const struct order *o)
 	size_t kept = 0, last = 0;
 	int64_t *t = xcalloc(o->n, sizeof *t);
 	double *v = xcalloc(o->n, sizeof *v);
+	int64_t *start = s->start ? xcalloc(o->n, sizeof *start) : NULL;
 	const struct float_histogram **h = s->h ? xcalloc(o->n, sizeof(*h)) : NULL;
 	for (size_t i = 0; i < o->n; i++) {
 		size_t at = from + o->places[i];
@@ -72,17 +73,24 @@ static void rearrange(struct samples *s, size_t from, const struct order *o)
 		}
 		if (one)
 			h[kept] = kept && at == last + 1 ? one : without_hint(one);
+		if (start)
+			start[kept] = s->start[at];
 		t[kept] = s->t[at];
 		v[kept++] = s->v[at];
 		last = at;
 	}
 	memcpy(s->t + from, t, kept * sizeof *t);
 	memcpy(s->v + from, v, kept * sizeof *v);
+	if (start) {
+		memcpy(s->start + from, start, kept * sizeof *start);
+		memset(s->start + from + kept, 0, (o->n - kept) * sizeof *start);
+	}
 	if (h)
 		memcpy(s->h + from, h, kept * sizeof(*h));
 	s->n = from + kept;
 	free(t);
 	free(v);
+	free(start);
 	free(h);
 }
 

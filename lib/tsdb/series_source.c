@@ -8,6 +8,8 @@ void samples_clear(struct samples *s)
 	s->n = 0;
 	free(s->h);
 	s->h = NULL;
+	free(s->start);
+	s->start = NULL;
 }
 
 void samples_fini(struct samples *s)
@@ -22,9 +24,21 @@ void samples_reserve(struct samples *s, size_t n)
 {
 	if (n <= s->cap)
 		return;
+	size_t old = s->cap;
 	s->cap = MAX_OF(n, s->cap * 2);
 	s->t = xreallocarray(s->t, s->cap, sizeof *s->t);
 	s->v = xreallocarray(s->v, s->cap, sizeof *s->v);
 	if (s->h)
 		s->h = xreallocarray(s->h, s->cap, sizeof *s->h);
+	if (s->start) {
+		s->start = xreallocarray(s->start, s->cap, sizeof *s->start);
+		memset(s->start + old, 0, (s->cap - old) * sizeof *s->start);
+	}
+}
+
+void samples_set_start(struct samples *s, size_t i, int64_t start)
+{
+	if (!s->start)
+		s->start = xcalloc(s->cap, sizeof *s->start);
+	s->start[i] = start;
 }

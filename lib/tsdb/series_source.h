@@ -25,6 +25,7 @@ struct samples {
 	int64_t *t;
 	double *v;
 	const struct float_histogram **h; /* NULL: floats only. The histograms are owned */
+	int64_t *start;                   /* from when each counts, ms; 0: not known. NULL: none is */
 	size_t cap;                       /* of the arrays, which are kept from series to series */
 };
 
@@ -38,6 +39,7 @@ static inline bool sample_is_stale(double v)
 void samples_fini(struct samples *s);
 void samples_clear(struct samples *s); /* empty, arrays kept; frees histograms */
 void samples_reserve(struct samples *s, size_t n);
+void samples_set_start(struct samples *s, size_t i, int64_t start); /* i < n */
 
 struct selection {
 	const struct matcher *matchers; /* at least one; all must accept */

@@ -52,6 +52,8 @@ static int read_series(
 		if (out->h)
 			out->h[out->n] = h ? float_histogram_copy(h) : NULL;
 		out->n++;
+		if (from->start)
+			samples_set_start(out, out->n - 1, from->start[k]);
 	}
 	return 0;
 }
@@ -243,6 +245,12 @@ void memory_source_add_histogram(
 	struct memory_source *m, size_t series, int64_t t, const struct float_histogram *h)
 {
 	add(m, series, t, h->sum, h);
+}
+
+void memory_source_set_start(struct memory_source *m, size_t series, int64_t start)
+{
+	struct samples *s = &m->series[series].samples;
+	samples_set_start(s, s->n - 1, start);
 }
 
 void memory_source_add_values(

@@ -26,6 +26,9 @@ void memory_source_add(struct memory_source *m, size_t series, int64_t t, double
 void memory_source_add_histogram(
 	struct memory_source *m, size_t series, int64_t t, const struct float_histogram *h); /* takes h */
 
+/* From when the last sample that was added counts. */
+void memory_source_set_start(struct memory_source *m, size_t series, int64_t start);
+
 /* n values from t on, one every step; those that are NAN with the payload STALE_NAN_BITS are stale markers. */
 void memory_source_add_values(
 	struct memory_source *m, size_t series, int64_t t, int64_t step, const double *v, size_t n);

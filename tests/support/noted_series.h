@@ -17,6 +17,8 @@
 
 struct noted_point {
 	bool is_omitted;
+	bool has_start; /* it is known from when it counts: start ms after its time (noted_starts.h) */
+	int64_t start;
 	bool has_hint;             /* the histogram's reset hint is written, too */
 	double v;                  /* 0 of a histogram */
 	struct float_histogram *h; /* owned; NULL: a float */

@@ -26,6 +26,7 @@ static const struct promql_options options = {
 	.threads = 1,
 	.features = { true, true, true, true },
 	.delayed_name_removal = true,
+	.start_times = true,
 };
 
 static void split(struct script *s, const char *text, size_t n)

@@ -3,6 +3,7 @@
 
 #include "lib/base/duration.h"
 #include "tests/support/classic_histograms.h"
+#include "tests/support/noted_starts.h"
 
 #include <errno.h>
 
@@ -57,14 +58,15 @@ static int add_series(struct memory_source *to, const struct noted_series *s, in
 			return err_set(e, -EINVAL, "%s has a sample at or behind %lld ms already",
 				buf_str(&name), (long long)t);
 		}
-		if (!p->h) {
+		if (p->h) {
+			struct float_histogram *h = float_histogram_copy(p->h);
+			h->reset_hint = hint_kept(p->h, t, before, before_t);
+			memory_source_add_histogram(to, id, t, h);
+		} else {
 			memory_source_add(to, id, t, p->v);
-			before = NULL;
-			continue;
 		}
-		struct float_histogram *h = float_histogram_copy(p->h);
-		h->reset_hint = hint_kept(p->h, t, before, before_t);
-		memory_source_add_histogram(to, id, t, h);
+		if (p->has_start)
+			memory_source_set_start(to, id, t + p->start);
 		before = p->h;
 		before_t = t;
 	}
@@ -83,6 +85,34 @@ static void keep(struct noted_list *list, const struct noted_series *s)
 	vec_push(list, *s);
 }
 
+/* The line before said from when the series' samples count. */
+static int set_starts(struct noted_series *s, const struct noted_series *starts, struct err *e)
+{
+	if (!label_set_is(&s->labels, &starts->labels) || s->points.len != starts->points.len)
+		return err_set(e, -EINVAL, "the line before is of another series, or has not as many points");
+	for (size_t i = 0; i < s->points.len; i++) {
+		s->points.data[i].has_start = starts->points.data[i].has_start;
+		s->points.data[i].start = starts->points.data[i].start;
+	}
+	return 0;
+}
+
+/* A series' line, or two of them; *i is the last one's number. */
+static int parse_series(const char *const *lines, size_t n, size_t *i, struct arena *a,
+	struct noted_series *out, struct err *e)
+{
+	if (!noted_starts_are(lines[*i]))
+		return noted_series_parse(lines[*i], a, out, e);
+	__attribute__((cleanup(mem_auto_noted_series))) struct noted_series starts;
+	*out = (struct noted_series){ 0 };
+	int r = noted_starts_parse(lines[*i], a, &starts, e);
+	if (r == 0 && ++*i == n)
+		r = err_set(e, -EINVAL, "the series' own line is missing");
+	if (r == 0)
+		r = noted_series_parse(lines[*i], a, out, e);
+	return r < 0 ? r : set_starts(out, &starts, e);
+}
+
 int script_load(const char *const *lines, size_t n, struct memory_source *to, size_t *bad, struct err *e)
 {
 	auto_of(arena) struct arena *a = arena_new(NULL);
@@ -93,8 +123,8 @@ int script_load(const char *const *lines, size_t n, struct memory_source *to, si
 	*bad = 0;
 	for (size_t i = 1; r == 0 && i < n; i++) {
 		struct noted_series s;
-		*bad = i;
-		r = noted_series_parse(lines[i], a, &s, e);
+		r = parse_series(lines, n, &i, a, &s, e);
+		*bad = MIN_OF(i, n - 1);
 		keep(&list, &s);
 	}
 	if (r == 0 && with_histograms)

@@ -41,6 +41,8 @@ TEST(runs_are_merged_and_the_first_of_equal_times_stays)
 				distinct++;
 			}
 			add(&s, t, (double)i);
+			if (round % 2)
+				samples_set_start(&s, s.n - 1, 1000 + (int64_t)i);
 		}
 		samples_order(&s, 1);
 		CHECK_INT(s.n, distinct + 1);
@@ -48,6 +50,7 @@ TEST(runs_are_merged_and_the_first_of_equal_times_stays)
 		for (size_t i = 1; i < s.n; i++) {
 			CHECK(i == 1 || s.t[i] > s.t[i - 1]);
 			CHECK(s.v[i] == first[s.t[i]]);
+			CHECK(!s.start || s.start[i] == 1000 + (int64_t)s.v[i]);
 		}
 		samples_fini(&s);
 	}

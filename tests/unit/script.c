@@ -143,6 +143,21 @@ TEST(series_are_written_in_many_ways)
 		1);
 }
 
+TEST(samples_know_from_when_they_count)
+{
+	CHECK_INT(failures("load 1m\n  m@st _ -30s _ 0-1sx1 _x1\n  m 1 2 3 4x1 _\n\n"
+			   "eval range from 0 to 4m step 1m start_timestamp(m)\n  {} 0 30 0 180 239\n"),
+		0);
+	static const struct wrong cases[] = {
+		{ "load 1m\n  m@st -1s\n", "x:6: the series' own line is missing" },
+		{ "load 1m\n  m@st -1s\n  n 1\n", "of another series" },
+		{ "load 1m\n  m@st -1s\n  m 1 2\n", "has not as many points" },
+		{ "load 1m\n  m@st soon\n  m 1\n", "soon" },
+		{ "load 1m\n  m@st -1s-1s\n  m 1\n", "a count is missing" },
+	};
+	check_wrong(cases, ARRAY_LEN(cases));
+}
+
 TEST(classic_histograms_become_native_ones)
 {
 	CHECK_INT(failures("load_with_nhcb 1m\n"
