@@ -7,6 +7,7 @@
  * said on stderr. */
 int cmd_mount(int argc, char **argv);
 int cmd_query(int argc, char **argv);
+int cmd_tools(int argc, char **argv);
 
 /* What --help and --version print, on stdout; returns the exit status. */
 struct flag_set;

@@ -4,6 +4,7 @@
 #include "cmd/mount_flags.h"
 #include "cmd/mount_helper.h"
 #include "cmd/query_flags.h"
+#include "cmd/tools_query.h"
 
 #include "lib/base/nearest.h"
 
@@ -22,6 +23,7 @@ struct command {
 static const struct command commands[] = {
 	{ "mount", &mount_flag_set, cmd_mount },
 	{ "query", &query_flag_set, cmd_query },
+	{ "tools", &tools_query_flag_set, cmd_tools },
 };
 
 static int print(struct buf *b)
