@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/promql/aggregate_param.h"
 
+#include "lib/promql/invariant.h"
+
 #include "lib/base/go_float.h"
 
 #include <errno.h>
@@ -68,7 +70,7 @@ int aggregate_param_check_count(const struct aggregate_param *p, struct exec *x)
 static void warn_ratio(struct exec *x, const struct expr *param, double v, int cap)
 {
 	char text[GO_FLOAT_BYTES + 1];
-	annotations_add(x->annotations, ANNOTATION_WARNING, param->span,
+	annotations_add(x->annotations, ANNOTATION_WARNING, expr_place(param),
 		"ratio value should be between -1 and 1, got %s, capping to %d", as_text(text, v), cap);
 }
 
@@ -88,7 +90,7 @@ int aggregate_param_check_ratio(const struct aggregate_param *p, struct exec *x,
 static void warn_quantile(struct exec *x, const struct expr *param, double v)
 {
 	char text[GO_FLOAT_BYTES + 1];
-	annotations_add(x->annotations, ANNOTATION_WARNING, param->span,
+	annotations_add(x->annotations, ANNOTATION_WARNING, expr_place(param),
 		"quantile value should be between 0 and 1, got %s", as_text(text, v));
 }
 

@@ -7,6 +7,7 @@
 #include "lib/promql/aggregate_kinds.h"
 #include "lib/promql/aggregate_param.h"
 #include "lib/promql/cell.h"
+#include "lib/promql/invariant.h"
 #include "lib/promql/quantile.h"
 
 #include <math.h>
@@ -89,7 +90,7 @@ static int fill_line(void *arg, struct worker *w, uint32_t i, struct row *row)
 		t->has[at + k] = row->kind[k] == CELL_FLOAT;
 		if (row->kind[k] == CELL_HISTOGRAM && !atomic_exchange(&t->has_ignored, true))
 			annotations_add(w->exec->annotations, ANNOTATION_INFO,
-				t->owner->op.expr->aggregate.inner->span,
+				expr_place(t->owner->op.expr->aggregate.inner),
 				"ignored histogram in quantile aggregation");
 	}
 	return 0;

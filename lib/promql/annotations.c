@@ -21,6 +21,7 @@ struct annotation {
 	struct span at;
 	uint64_t hash;
 	struct annotation_repair repair; /* samples 0: none */
+	uint64_t count;                  /* 0: isn't counted */
 	char words[];
 };
 
@@ -98,6 +99,14 @@ void annotations_add(struct annotations *a, enum annotation_level level, struct 
 	va_end(args);
 	pthread_mutex_lock(&a->lock);
 	put_locked(a, level, at, words);
+	pthread_mutex_unlock(&a->lock);
+}
+
+void annotations_add_counted(
+	struct annotations *a, enum annotation_level level, struct span at, const char *words)
+{
+	pthread_mutex_lock(&a->lock);
+	put_locked(a, level, at, words)->count++;
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -180,6 +189,8 @@ void annotations_each(struct annotations *a, enum annotation_level level, struct
 		buf_printf(&text, "PromQL %s: %s", name, sorted[i]->words);
 		if (sorted[i]->repair.samples)
 			add_repair(&text, &sorted[i]->repair);
+		if (sorted[i]->count > 1)
+			buf_printf(&text, " (%" PRIu64 " occurrences)", sorted[i]->count);
 		add_place(&text, query, sorted[i]->at.start);
 		fn(arg, buf_str(&text));
 	}

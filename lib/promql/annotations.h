@@ -19,6 +19,10 @@ void annotations_free(struct annotations *a); /* NULL is fine */
 void annotations_add(struct annotations *a, enum annotation_level level, struct span at, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* The same, but how often it was said is said, too, where that is more than once: "... (7 occurrences) (1:7)". */
+void annotations_add_counted(
+	struct annotations *a, enum annotation_level level, struct span at, const char *words);
+
 /* What was repaired in classic histograms, over all the samples of which the words are said. */
 struct annotation_repair {
 	double lowest, highest; /* bounds of buckets */

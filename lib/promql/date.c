@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Gregorian calendar, counted from 1 March of year 0, so that the leap day is a year's last: eras of 400 years have the same number
- * of days each.
+ * The Gregorian calendar, counted from 1 March of a year that 400 divides, so that the leap day is a year's last: eras of 400 years have
+ * the same number of days each. The year is the one that Go counts from (time.Time), in unsigned 64 bits: what doesn't fit, infinities
+ * and NaN among it, wraps round to the far end of the calendar as it does there.
  */
 #include "lib/promql/date.h"
 
 #include <math.h>
 #include <stdint.h>
 
-#define DAY 86400
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-	return a / b - (a % b < 0);
-}
-
-static int64_t floor_mod(int64_t a, int64_t b)
-{
-	int64_t rest = a % b;
-	return rest < 0 ? rest + b : rest;
-}
+#define DAY        86400u
+#define FIRST_YEAR (-292277022400)
+#define UNIX_EPOCH 9223372028741760000u /* 1970, in seconds since then */
 
 /* Towards zero, as Go converts; what doesn't fit is the lowest number. */
 static int64_t whole(double seconds)
@@ -32,15 +24,19 @@ struct date {
 	int month, day; /* from 1 */
 };
 
+static uint64_t since_first_year(double seconds)
+{
+	return (uint64_t)whole(seconds) + UNIX_EPOCH;
+}
+
 static struct date date_of(double seconds)
 {
-	int64_t days = floor_div(whole(seconds), DAY) + 719468; /* from 0000-03-01 */
-	int64_t era = floor_div(days, 146097), day = days - era * 146097;
-	int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	uint64_t days = since_first_year(seconds) / DAY, era = days / 146097, day = days % 146097;
+	uint64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
 	int day_of_year = (int)(day - (365 * year + year / 4 - year / 100));
 	int month = (5 * day_of_year + 2) / 153; /* from March */
 	return (struct date){
-		.year = year + era * 400 + (month >= 10),
+		.year = FIRST_YEAR + (int64_t)(era * 400 + year) + (month >= 10),
 		.month = month < 10 ? month + 3 : month - 9,
 		.day = day_of_year - (153 * month + 2) / 5 + 1,
 	};
@@ -59,12 +55,12 @@ static int days_in(int64_t year, int month)
 
 double date_minute(double seconds)
 {
-	return (double)(floor_mod(whole(seconds), 3600) / 60);
+	return (double)(since_first_year(seconds) % 3600 / 60);
 }
 
 double date_hour(double seconds)
 {
-	return (double)(floor_mod(whole(seconds), DAY) / 3600);
+	return (double)(since_first_year(seconds) % DAY / 3600);
 }
 
 double date_day_of_month(double seconds)
@@ -74,8 +70,7 @@ double date_day_of_month(double seconds)
 
 double date_day_of_week(double seconds)
 {
-	int64_t days = floor_div(whole(seconds), DAY) + 4; /* 1970-01-01 was a Thursday */
-	return (double)floor_mod(days, 7);
+	return (double)((since_first_year(seconds) / DAY + 3) % 7); /* it began on a Wednesday */
 }
 
 double date_day_of_year(double seconds)

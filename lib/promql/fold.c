@@ -3,6 +3,7 @@
 
 #include "lib/base/kahan.h"
 #include "lib/promql/fold_histogram.h"
+#include "lib/promql/invariant.h"
 
 #include <float.h>
 #include <math.h>
@@ -90,7 +91,7 @@ static void add_to_variance(struct fold *f, uint32_t t, double v)
 static void ignore_histogram(struct fold *f, struct exec *x)
 {
 	if (!f->has_ignored)
-		annotations_add(x->annotations, ANNOTATION_INFO, f->expr->aggregate.inner->span,
+		annotations_add(x->annotations, ANNOTATION_INFO, expr_place(f->expr->aggregate.inner),
 			"ignored histogram in %s aggregation", aggregate_op_text(f->expr->aggregate.op));
 	f->has_ignored = true;
 }
@@ -313,7 +314,7 @@ void fold_finish(struct fold *f, struct exec *x)
 			fold_histogram_finish(f->h[t], x, !(f->seen[t] & HAS_FLOAT));
 	}
 	if (is_mixed)
-		annotations_add(x->annotations, ANNOTATION_WARNING, f->expr->aggregate.inner->span,
+		annotations_add(x->annotations, ANNOTATION_WARNING, expr_place(f->expr->aggregate.inner),
 			"encountered a mix of histograms and floats for aggregation");
 }
 

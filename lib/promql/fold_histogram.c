@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/promql/fold_histogram.h"
 
+#include "lib/promql/invariant.h"
+
 #include "lib/base/mem.h"
 #include "lib/tsdb/histogram_average.h"
 
@@ -39,7 +41,7 @@ void fold_histogram_free(struct fold_histogram *f)
 
 static void note(struct fold_histogram *f, struct exec *x, int noted, struct text name)
 {
-	struct span at = f->expr->aggregate.inner->span;
+	struct span at = expr_place(f->expr->aggregate.inner);
 	f->is_impossible |= noted < 0;
 	if (noted < 0)
 		annotations_add(x->annotations, ANNOTATION_WARNING, at,
@@ -99,7 +101,8 @@ void fold_histogram_finish(struct fold_histogram *f, struct exec *x, bool is_wan
 		histogram_sum_compact(s);
 		f->result = float_histogram_copy(&s->value);
 		if (f->has_reset && f->has_no_reset)
-			annotations_add(x->annotations, ANNOTATION_WARNING, f->expr->aggregate.inner->span,
+			annotations_add(x->annotations, ANNOTATION_WARNING,
+				expr_place(f->expr->aggregate.inner),
 				"conflicting counter resets during histogram aggregation");
 	}
 	drop_sums(f);

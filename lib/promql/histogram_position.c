@@ -11,6 +11,7 @@
 #include "lib/promql/bucket_quantile.h"
 #include "lib/promql/function.h"
 #include "lib/promql/histogram_groups.h"
+#include "lib/promql/invariant.h"
 #include "lib/tsdb/histogram_estimate.h"
 
 #include <math.h>
@@ -65,7 +66,7 @@ static void warn_of_quantiles(const struct position_op *o, struct exec *x, size_
 		if ((v[i] >= 0 && v[i] <= 1) || (i && memcmp(&v[i], &v[i - 1], sizeof v[i]) == 0))
 			continue;
 		text[go_float_format(text, v[i], 'g')] = 0;
-		annotations_add(x->annotations, ANNOTATION_WARNING, o->param_exprs[param]->span,
+		annotations_add(x->annotations, ANNOTATION_WARNING, expr_place(o->param_exprs[param]),
 			"quantile value should be between 0 and 1, got %s", text);
 	}
 }
@@ -196,7 +197,8 @@ static void annotate(const struct position_op *o, struct worker *w, enum annotat
 	const struct histogram_group *g, const char *text)
 {
 	auto_buf struct buf words = { 0 };
-	annotations_add(w->exec->annotations, level, o->inner_expr->span, "%s", words_of(o, g, &words, text));
+	annotations_add(
+		w->exec->annotations, level, expr_place(o->inner_expr), "%s", words_of(o, g, &words, text));
 }
 
 static void warn_of_bound(const struct position_op *o, struct worker *w, const struct histogram_group *g)
@@ -336,7 +338,7 @@ static void annotate_row(struct work *k, bool has_bound)
 			annotate(k->o, k->w, ANNOTATION_INFO, k->g, nan_texts[i]);
 	if (k->repair.samples) {
 		auto_buf struct buf words = { 0 };
-		annotations_add_repair(k->w->exec->annotations, k->o->inner_expr->span,
+		annotations_add_repair(k->w->exec->annotations, expr_place(k->o->inner_expr),
 			words_of(k->o, k->g, &words,
 				"input to histogram_quantile needed to be fixed for monotonicity (see "
 				"https://prometheus.io/docs/prometheus/latest/querying/functions/"

@@ -15,4 +15,10 @@ static inline const struct expr *expr_bare(const struct expr *e)
 	return e;
 }
 
+/* Where something said of an argument is said to be: within its parentheses. */
+static inline struct span expr_place(const struct expr *e)
+{
+	return expr_bare(e)->span;
+}
+
 #endif

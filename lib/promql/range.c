@@ -236,18 +236,22 @@ void range_say(const struct range_series *s, unsigned notes)
 		{ RANGE_STARTS_OVERLAP, ANNOTATION_WARNING, true,
 			"sample has start time that overlaps with previous sample timestamp for metric" },
 	};
-	notes &= ~*s->said;
+	notes &= ~(*s->said & ~RANGE_COUNTED);
 	*s->said |= notes;
 	for (size_t i = 0; i < ARRAY_LEN(all) && notes; i++) {
 		if (!(notes & all[i].note))
 			continue;
-		auto_buf struct buf name = { 0 };
+		auto_buf struct buf words = { 0 };
+		buf_add_str(&words, all[i].words);
 		if (all[i].has_name) {
 			struct text t = label_set_get(s->labels, LABEL_NAME);
-			buf_add_u8(&name, ' ');
-			quote_add(&name, t.p, t.len);
+			buf_add_u8(&words, ' ');
+			quote_add(&words, t.p, t.len);
 		}
-		annotations_add(s->w->exec->annotations, all[i].level, range_place(s), "%s%s", all[i].words,
-			name.len ? buf_str(&name) : "");
+		struct annotations *to = s->w->exec->annotations;
+		if (all[i].note & RANGE_COUNTED)
+			annotations_add_counted(to, all[i].level, range_place(s), buf_str(&words));
+		else
+			annotations_add(to, all[i].level, range_place(s), "%s", buf_str(&words));
 	}
 }

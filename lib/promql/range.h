@@ -104,7 +104,7 @@ void range_let_go(const struct range_input *in, struct worker *w, struct range_c
 
 void range_input_fini(struct range_input *in);
 
-/* What there may be to say of a series, each once. */
+/* What there may be to say of a series, each once, or once a window. */
 enum range_note {
 	RANGE_MIXED = 1 << 0,         /* floats and histograms: no result */
 	RANGE_IGNORED = 1 << 1,       /* histograms among floats: left out */
@@ -117,6 +117,7 @@ enum range_note {
 	RANGE_AGG_RECONCILED = 1 << 8,
 	RANGE_AGG_COLLIDED = 1 << 9, /* counter resets */
 	RANGE_STARTS_OVERLAP = 1 << 10,
+	RANGE_COUNTED = RANGE_STARTS_OVERLAP /* those of windows */
 };
 void range_say(const struct range_series *s, unsigned notes);
 

@@ -29,6 +29,18 @@ TEST(each_is_said_once_with_its_place_in_the_order_of_words)
 	annotations_free(a);
 }
 
+TEST(what_is_counted_says_how_often_it_was_said)
+{
+	struct annotations *a = annotations_new();
+	annotations_add_counted(a, ANNOTATION_WARNING, (struct span){ 0, 1 }, "once");
+	for (int i = 0; i < 3; i++)
+		annotations_add_counted(a, ANNOTATION_WARNING, (struct span){ 0, 1 }, "thrice");
+	auto_buf struct buf b = { 0 };
+	annotations_each(a, ANNOTATION_WARNING, TEXT("x"), 0, gather, &b);
+	CHECK_STR(buf_str(&b), "PromQL warning: once (1:1)\nPromQL warning: thrice (3 occurrences) (1:1)\n");
+	annotations_free(a);
+}
+
 TEST(what_was_repaired_is_told_together)
 {
 	struct annotations *a = annotations_new();
