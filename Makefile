@@ -138,6 +138,7 @@ $(UNITS) $(PROPS) $(SCRIPTS): $(B)/%: $(B)/%.o $(B)/libsupport.a $(B)/libthanosf
 
 # What of a subcommand can be tested alone is in no library.
 $(B)/tests/unit/mount_flags: $(B)/cmd/mount_flags.o $(B)/cmd/mount_options.o
+$(B)/tests/unit/query_print: $(B)/cmd/query_print.o
 $(B)/tests/unit/query_flags: $(B)/cmd/query_flags.o
 $(B)/tests/unit/mount_secret: $(B)/cmd/mount_secret.o
 $(B)/tests/unit/mount_helper: $(B)/cmd/mount_helper.o $(B)/cmd/mount_flags.o $(B)/cmd/mount_options.o

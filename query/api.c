@@ -7,7 +7,7 @@
 #include "lib/base/metrics.h"
 #include "query/api_endpoints.h"
 
-METRIC_GAUGE(build_info, "thanosfs_query_up", "1: the query server runs.");
+METRIC_GAUGE(most_queries, "thanosfs_query_max_concurrency", "Queries that may run at a time.");
 
 struct api *api_new(const struct api_options *o)
 {
@@ -15,7 +15,7 @@ struct api *api_new(const struct api_options *o)
 	a->o = *o;
 	a->admission = admission_new(MAX_OF(o->max_concurrency, 1u));
 	a->began_unix_ms = clock_unix_ms();
-	metric_set(build_info, 1);
+	metric_set(most_queries, MAX_OF(o->max_concurrency, 1u));
 	return a;
 }
 

@@ -23,7 +23,6 @@ struct api_options {
 	bool cors_any;                   /* the expression takes every origin */
 	const char *external_prefix;     /* of links, "" or "/x"; borrowed */
 	const char *flags_json;          /* an object: every flag and its value; borrowed */
-	bool per_step_stats;
 };
 
 struct api;

@@ -23,7 +23,7 @@ struct user {
 
 struct memory {
 	uint8_t digest[DIGEST_BYTES];
-	bool is_set, is_admitted;
+	bool is_set;
 };
 
 struct http_users {
@@ -33,8 +33,10 @@ struct http_users {
 	pthread_mutex_t checking;
 	pthread_mutex_t lock;
 	/* under lock */
-	struct memory memory[REMEMBERED];
-	size_t oldest;
+	struct memories {
+		struct memory data[REMEMBERED];
+		size_t oldest;
+	} admitted, refused; /* apart, so that a guesser displaces nobody who may */
 };
 
 struct http_users *http_users_new(void)
@@ -113,6 +115,14 @@ static void digest_of(const struct http_users *u, const char *authorization, uin
 		out, &n);
 }
 
+static bool is_among(const struct memories *m, const uint8_t digest[DIGEST_BYTES])
+{
+	for (size_t i = 0; i < REMEMBERED; i++)
+		if (m->data[i].is_set && CRYPTO_memcmp(m->data[i].digest, digest, DIGEST_BYTES) == 0)
+			return true;
+	return false;
+}
+
 enum http_verdict http_users_glance(struct http_users *u, const char *authorization)
 {
 	uint8_t digest[DIGEST_BYTES];
@@ -121,20 +131,22 @@ enum http_verdict http_users_glance(struct http_users *u, const char *authorizat
 		return HTTP_REFUSED;
 	digest_of(u, authorization, digest);
 	pthread_mutex_lock(&u->lock);
-	for (size_t i = 0; i < REMEMBERED; i++)
-		if (u->memory[i].is_set && CRYPTO_memcmp(u->memory[i].digest, digest, DIGEST_BYTES) == 0)
-			verdict = u->memory[i].is_admitted ? HTTP_ADMITTED : HTTP_REFUSED;
+	if (is_among(&u->admitted, digest))
+		verdict = HTTP_ADMITTED;
+	else if (is_among(&u->refused, digest))
+		verdict = HTTP_REFUSED;
 	pthread_mutex_unlock(&u->lock);
 	return verdict;
 }
 
 static void remember(struct http_users *u, const char *authorization, bool is_admitted)
 {
-	struct memory m = { .is_set = true, .is_admitted = is_admitted };
+	struct memories *to = is_admitted ? &u->admitted : &u->refused;
+	struct memory m = { .is_set = true };
 	digest_of(u, authorization, m.digest);
 	pthread_mutex_lock(&u->lock);
-	u->memory[u->oldest] = m;
-	u->oldest = (u->oldest + 1) % REMEMBERED;
+	to->data[to->oldest] = m;
+	to->oldest = (to->oldest + 1) % REMEMBERED;
 	pthread_mutex_unlock(&u->lock);
 }
 

@@ -63,6 +63,19 @@ TEST(what_was_found_is_remembered)
 	CHECK_INT(http_users_glance(u, bad), HTTP_REFUSED);
 }
 
+TEST(guesses_displace_nobody_who_may)
+{
+	auto_of(http_users) struct http_users *u = made();
+	const char *good = "Basic YWxpY2U6b3BlbjpzZXNhbWU=";
+	CHECK(http_users_check(u, good));
+	for (int i = 0; i < 200; i++) {
+		/* alice:wrong, and anything behind it */
+		auto_free char *guess = xasprintf("Basic YWxpY2U6d3Jvbmc%03d", i);
+		CHECK(!http_users_check(u, guess));
+	}
+	CHECK_INT(http_users_glance(u, good), HTTP_ADMITTED);
+}
+
 TEST(a_hash_that_is_not_bcrypts_is_refused)
 {
 	static const char *const table[] = { "", "secret", "$6$salt$hash",
