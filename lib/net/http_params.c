@@ -121,7 +121,7 @@ const struct http_param *http_params_get(const struct http_params *p, const char
 int http_unescape_path(const char *text, size_t n, struct buf *out)
 {
 	size_t begin = out->len;
-	if (unescape(text, n, false, out) < n || memchr(out->data + begin, 0, out->len - begin))
+	if (unescape(text, n, false, out) < n)
 		return -EINVAL;
-	return 0;
+	return out->len > begin && memchr(out->data + begin, 0, out->len - begin) ? -EINVAL : 0;
 }

@@ -90,6 +90,7 @@ TEST(more_parameters_than_anybody_needs_are_refused)
 TEST(a_path_keeps_its_plus_and_takes_no_nul)
 {
 	auto_buf struct buf b = { 0 };
+	CHECK_INT(http_unescape_path("", 0, &b), 0);
 	CHECK_INT(http_unescape_path("/a+b%20c%2Fd", 12, &b), 0);
 	CHECK_STR(buf_str(&b), "/a+b c/d");
 	CHECK_INT(http_unescape_path("/a%00", 5, &b), -EINVAL);
