@@ -88,6 +88,7 @@ help:
 	@echo 'check-all  check, then all of it again under ASan with UBSan, and under TSan; more kills, longer outages'
 	@echo 'promqltest the scripts of queries and answers in DIR=tests/promql'
 	@echo 'fuzz       every fuzzer for FUZZ_SECONDS=60'
+	@echo 'fuzz-promql random queries to thanosfs query and to Prometheus for FUZZ_SECONDS; PROMQL_SEED=N PROMQL_ONLY=I'
 	@echo 'bench      the table of doc/bench.md'
 	@echo 'lint       layers, formatting, flags against man pages, both compilers'
 	@echo 'demo       two HA clusters in a bucket, mounted, with Prometheus on it; ONCE=1 ends by itself'
@@ -216,6 +217,13 @@ FUZZ_SECONDS ?= 60
 fuzz: deps
 	$(SUBMAKE) VARIANT=fuzz $(FUZZERS:$(B)/%=build/fuzz/%)
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS:$(B)/%=build/fuzz/%)
+
+# Random queries, ours against a Prometheus: the seed, and one query of it, can be given.
+.PHONY: fuzz-promql
+fuzz-promql: export PROMQL_SECONDS ?= $(FUZZ_SECONDS)
+fuzz-promql: deps
+	$(SUBMAKE) programs
+	@BUILD=$(CURDIR)/$(B) tests/sys/random_promql.sh
 
 .PHONY: bench
 bench: deps
