@@ -45,25 +45,20 @@ static bool next_is_float(const struct both *b)
 	return b->h == b->s->h.n || b->s->f.t[b->f] < b->s->h.t[b->h];
 }
 
-/* From the one before it. */
-static bool float_differs(const struct range_series *s, const struct difference *d, uint32_t k)
+/* From when they count, neighbours of the same kind differ: the next one, and the one before it. */
+static bool began_anew(const struct both *b, bool is_float)
 {
-	const struct range_floats *f = &s->f;
-	return d->of_floats(f->v[k - 1], f->v[k]) ||
-	       (f->start && start_is_reset(
-				    range_started(f->t, f->start, k - 1), range_started(f->t, f->start, k)));
+	const struct range_floats *f = &b->s->f;
+	const struct range_histograms *h = &b->s->h;
+	if (is_float)
+		return start_is_reset(
+			range_started(f->t, f->start, b->f - 1), range_started(f->t, f->start, b->f));
+	return start_is_reset(range_started(h->t, h->start, b->h - 1), range_started(h->t, h->start, b->h));
 }
 
-static bool histogram_differs(const struct range_series *s, const struct difference *d, uint32_t k)
-{
-	const struct range_histograms *h = &s->h;
-	return d->of_histograms(h->h[k - 1], h->h[k]) ||
-	       (h->start && start_is_reset(
-				    range_started(h->t, h->start, k - 1), range_started(h->t, h->start, k)));
-}
-
-/* counts[k]: how many of the first k samples, of both kinds, differ from the one before them. One kind after the other differs. */
-static uint32_t *count_up(const struct range_series *s, const struct difference *d)
+/* Inline, so that series without starts, nearly all, don't pay for them. */
+static inline __attribute__((always_inline)) uint32_t *count_up_as(
+	const struct range_series *s, const struct difference *d, bool has_starts)
 {
 	uint32_t n = (uint32_t)(s->f.n + s->h.n), count = 0;
 	uint32_t *counts = arena_alloc(s->w->scratch, (n + 1ul) * sizeof *counts);
@@ -72,15 +67,24 @@ static uint32_t *count_up(const struct range_series *s, const struct difference 
 	counts[0] = 0;
 	for (uint32_t k = 0; k < n; k++) {
 		bool is_float = next_is_float(&b);
-		if (k)
-			count += is_float != was_float ||
-				 (is_float ? float_differs(s, d, b.f) : histogram_differs(s, d, b.h));
+		if (k) {
+			bool differs = is_float != was_float ? true
+				       : is_float            ? d->of_floats(s->f.v[b.f - 1], s->f.v[b.f])
+							     : d->of_histograms(s->h.h[b.h - 1], s->h.h[b.h]);
+			count += differs || (has_starts && began_anew(&b, is_float));
+		}
 		counts[k + 1] = count;
 		was_float = is_float;
 		b.f += is_float;
 		b.h += !is_float;
 	}
 	return counts;
+}
+
+/* counts[k]: how many of the first k samples, of both kinds, differ from the one before them. One kind after the other differs. */
+static uint32_t *count_up(const struct range_series *s, const struct difference *d)
+{
+	return s->f.start || s->h.start ? count_up_as(s, d, true) : count_up_as(s, d, false);
 }
 
 /*

@@ -67,9 +67,11 @@ static void rate_of_floats(const struct range_series *s, struct row *out, struct
 	double change = f->v[hi - 1] - f->v[lo], factor;
 	for (size_t k = places_from(resets, lo); k < resets->n && resets->k[k] < hi; k++)
 		change += f->v[resets->k[k] - 1];
-	size_t overlap = places_from(overlaps, lo);
-	if (overlap < overlaps->n && overlaps->k[overlap] < hi)
-		range_say(s, RANGE_STARTS_OVERLAP);
+	if (overlaps->n) {
+		size_t k = places_from(overlaps, lo);
+		if (k < overlaps->n && overlaps->k[k] < hi)
+			range_say(s, RANGE_STARTS_OVERLAP);
+	}
 	if (since) {
 		change += f->v[lo];
 		factor = extrapolate_since(since, f->t[lo], f->t[hi - 1], hi - lo, s->end[i]);
