@@ -91,7 +91,7 @@ help:
 	@echo 'fuzz-promql random queries to thanosfs query and to Prometheus for FUZZ_SECONDS; PROMQL_SEED=N PROMQL_ONLY=I'
 	@echo 'bench      the table of doc/bench.md'
 	@echo 'lint       layers, formatting, flags against man pages, both compilers'
-	@echo 'demo       two HA clusters in a bucket, mounted, with Prometheus on it; ONCE=1 ends by itself'
+	@echo 'demo       two HA clusters in a bucket, mounted, with Prometheus and the query server on it; ONCE=1 ends by itself'
 	@echo 'install    to DESTDIR and PREFIX=$(PREFIX); mount helpers to MOUNT_HELPER_DIR=/sbin'
 	@echo 'deb        a Debian package, build/thanosfs_$(VERSION)_*.deb'
 	@echo 'clean'

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The idea in one minute: a bucket of two HA clusters whose replicas had outages, the mount of it, and Prometheus on that mount.
+# The idea in one minute: a bucket of two HA clusters whose replicas had outages, the mount of it, Prometheus on that mount, and the
+# query server on it.
 # ONCE=1 ends by itself; otherwise Ctrl-C does. Nothing is left behind. `make demo` builds what this needs and starts it.
 # shellcheck disable=SC2317 # some of it is reached by traps only
 set -Eeuo pipefail
@@ -9,7 +10,7 @@ cd "$(dirname "$0")/.."
 build=build/release
 work=$(mktemp -d "${TMPDIR:-/tmp}/thanosfs-demo.XXXXXX")
 mnt=$work/thanos
-mount_pid='' prometheus_pid=''
+mount_pid='' prometheus_pid='' query_pid=''
 
 bold='' dim='' plain=''
 if [[ -t 1 ]]; then
@@ -42,6 +43,7 @@ leave() {
 	if ((status != 0)); then
 		tail -n 30 "$work"/*.log 2>/dev/null
 	fi
+	end "$query_pid"
 	end "$prometheus_pid"
 	end "$mount_pid"
 	if mountpoint -q "$mnt"; then
@@ -87,9 +89,11 @@ echo
 shown "cat thanos/$block/meta.json" cat "$mnt/$block/meta.json"
 
 step "3. An unmodified Prometheus on it"
-port=$(python3 - <<'END'
-import socket
-for port in [9090, 9091, 9092, 9093, 0]:
+# free_port PORT...: the first that nobody listens on, or any.
+free_port() {
+	python3 - "$@" <<'END'
+import socket, sys
+for port in [*map(int, sys.argv[1:]), 0]:
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -99,7 +103,8 @@ for port in [9090, 9091, 9092, 9093, 0]:
     except OSError:
         pass
 END
-)
+}
+port=$(free_port 9090 9091 9092 9093)
 url=http://127.0.0.1:$port
 echo 'global: {}' >"$work/prometheus.yml"
 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$mnt" --storage.tsdb.retention.time=100y \
@@ -127,16 +132,40 @@ for raw in "$work"/raw/*; do
 done
 python3 tools/demo_table.py "$url" "$work/raw" | sed 's/^/    /'
 
-step "4. Look for yourself"
+step "4. The same without a Prometheus"
+query_port=$(free_port 10902 10912 10922)
+query_url=http://127.0.0.1:$query_port
+$build/thanosfs query --tsdb.path="$mnt" --http-address="127.0.0.1:$query_port" >"$work/query.log" 2>&1 </dev/null &
+query_pid=$!
+until curl -sf -o /dev/null "$query_url/-/ready"; do
+	kill -0 "$query_pid" 2>/dev/null || exit 1
+	sleep 0.1
+done
+printf '    %s$ thanosfs query --tsdb.path=thanos --http-address=127.0.0.1:%s &%s\n\n' "$dim" "$query_port" "$plain"
+last=$(jq -s 'map(.maxTime) | max / 1000 | floor - 1' "$mnt"/0*/meta.json)
+expr='sum by (cluster) (count_over_time(node_load1[6h]))'
+ask() { # URL: what it answers, a series a line
+	$build/thanosfs tools query instant "$1" "$expr" --time="$last" | sort
+}
+shown "thanosfs tools query instant $query_url '$expr' --time=$last" ask "$query_url"
+if [[ $(ask "$query_url") != "$(ask "$url")" ]]; then
+	echo "the query server and Prometheus disagree, which says:"
+	ask "$url"
+	exit 1
+fi
+printf '\n    Prometheus says the same.\n'
+
+step "5. Look for yourself"
 expr='count_over_time(node_load1[5m])'
-printf '    %s%s/graph?g0.expr=%s&g0.tab=0&g0.range_input=6h%s\n' "$bold" "$url" "$(jq -rn --arg e "$expr" '$e|@uri')" "$plain"
-printf '    %s\n' "$mnt"
+printf '    Prometheus    %s%s/graph?g0.expr=%s&g0.tab=0&g0.range_input=6h%s\n' "$bold" "$url" "$(jq -rn --arg e "$expr" '$e|@uri')" "$plain"
+printf '    query server  %s%s%s (in Grafana: a data source of type Prometheus)\n' "$bold" "$query_url" "$plain"
+printf '    the mount     %s\n' "$mnt"
 if [[ ${ONCE:-} ]]; then
 	exit 0
 fi
 printf '\n    Ctrl-C ends everything.\n'
-while kill -0 "$mount_pid" 2>/dev/null && kill -0 "$prometheus_pid" 2>/dev/null; do
+while kill -0 "$mount_pid" 2>/dev/null && kill -0 "$prometheus_pid" 2>/dev/null && kill -0 "$query_pid" 2>/dev/null; do
 	sleep 0.5
 done
-echo "one of the two ended by itself"
+echo "one of the three ended by itself"
 exit 1
