@@ -124,7 +124,6 @@ static const struct {
 	[API_EXECUTION] = { "execution", 422 },
 	[API_CANCELED] = { "canceled", 499 },
 	[API_TIMEOUT] = { "timeout", 503 },
-	[API_INTERNAL] = { "internal", 500 },
 	[API_UNAVAILABLE] = { "unavailable", 503 },
 };
 
@@ -165,7 +164,7 @@ void api_call_fail_source(struct api_call *c, int r, const struct err *e)
 	if (r == -ECANCELED)
 		api_call_fail(c, API_CANCELED, "context canceled");
 	else
-		api_call_fail(c, r == -ENOMEM || r == -EDQUOT ? API_EXECUTION : API_INTERNAL, "%s", e->msg);
+		api_call_fail(c, API_EXECUTION, "%s", e->msg);
 }
 
 void api_call_give(struct api_call *c, const char *data_json)

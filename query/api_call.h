@@ -23,7 +23,6 @@ enum api_error {
 	API_EXECUTION, /* 422 */
 	API_CANCELED,  /* 499, as nginx has it */
 	API_TIMEOUT,   /* 503 */
-	API_INTERNAL,  /* 500 */
 	API_UNAVAILABLE
 };
 

@@ -133,7 +133,7 @@ static void fail(struct api_call *c, struct promql_result *r)
 		[PROMQL_CANCELED] = API_CANCELED,
 		[PROMQL_TIMEOUT] = API_TIMEOUT,
 		[PROMQL_LIMIT] = API_EXECUTION,
-		[PROMQL_INTERNAL] = API_INTERNAL };
+		[PROMQL_INTERNAL] = API_EXECUTION }; /* as upstream has it */
 	if (r->error == PROMQL_BAD_DATA)
 		api_call_fail_param(c, "query", buf_str(&r->message));
 	else

@@ -7,9 +7,13 @@
 
 int thread_start(pthread_t *out, size_t stack_bytes, int signal, void *(*fn)(void *arg), void *arg)
 {
+	static const int faults[] = { SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP };
 	sigset_t block, before;
 	pthread_attr_t attr;
 	sigfillset(&block);
+	/* The kernel ends the process where it can't deliver one of these, handler or not. */
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		sigdelset(&block, faults[i]);
 	if (signal)
 		sigdelset(&block, signal);
 	pthread_attr_init(&attr);

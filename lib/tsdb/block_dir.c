@@ -58,6 +58,11 @@ void held_blocks_fini(struct held_blocks *h)
 	vec_fini(&h->list);
 }
 
+void listed_block_is_bad(struct listed_block *b)
+{
+	atomic_store_explicit(&b->is_bad, true, memory_order_relaxed);
+}
+
 int listed_block_open(struct listed_block *b, struct block_read **out, struct err *e)
 {
 	struct block_read *is = atomic_load_explicit(&b->open, memory_order_acquire), *mine;
@@ -100,6 +105,7 @@ static int read_block(
 		vec_push(&b->parents, p->ulid);
 	b->dir = xasprintf("%s/%s", d->dir, name);
 	atomic_init(&b->users, 1);
+	atomic_init(&b->is_bad, false);
 	*out = b;
 	return 0;
 }
@@ -153,28 +159,41 @@ static int by_name(const void *a, const void *b)
 	return ulid_cmp(&x->ulid, &y->ulid);
 }
 
-/* What is there already is used again. `before` is sorted by name. */
-static void add_block(
-	const struct block_dir *d, const struct seen *before, const struct ulid *u, struct seen *s)
+/* By an answer of the kernel's for what was mounted and isn't served any more. */
+static bool is_gone_mount(int r)
 {
-	struct err e;
+	return r == -ENOTCONN || r == -ECONNABORTED;
+}
+
+/* What is there already, and good, is used again. `before` is sorted by name. Fails where nothing can be said of any block. */
+static int add_block(const struct block_dir *d, const struct seen *before, const struct ulid *u,
+	struct seen *s, struct err *e)
+{
 	struct listed_block key = { .ulid = *u }, *const is_key = &key, *b = NULL;
 	struct listed_block **is = before->blocks.len
 					   ? bsearch(&is_key, before->blocks.data, before->blocks.len,
 						     sizeof *before->blocks.data, by_name)
 					   : NULL;
-	if (is) {
+	struct err why;
+	int r = 0;
+	if (is && !atomic_load_explicit(&(*is)->is_bad, memory_order_relaxed)) {
 		b = *is;
 		use(b);
-	} else if (read_block(d, u, &b, &e) < 0) {
+	} else {
+		r = read_block(d, u, &b, &why);
+	}
+	if (is_gone_mount(r))
+		return err_set(e, r, "%s", why.msg);
+	if (r < 0) {
 		char name[ULID_CHARS + 1];
 		ulid_format(u, name);
 		if (!is_among(u, before->unreadable.data, before->unreadable.len))
-			log_warn("block left out of queries", KV("block", name), KV("reason", e.msg));
+			log_warn("block left out of queries", KV("block", name), KV("reason", why.msg));
 		vec_push(&s->unreadable, *u);
 	}
 	if (b)
 		vec_push(&s->blocks, b);
+	return 0;
 }
 
 /* A block that others were made from holds nothing that they don't. */
@@ -218,9 +237,13 @@ static int look(struct block_dir *d, struct err *e)
 		vec_sort(&before.blocks, by_name);
 		before.unreadable.data = d->now.unreadable.data;
 		before.unreadable.len = d->now.unreadable.len;
-		vec_each (u, &names.list)
-			add_block(d, &before, u, &next);
+		for (size_t i = 0; i < names.list.len && r == 0; i++)
+			r = add_block(d, &before, &names.list.data[i], &next, e);
 		vec_fini(&before.blocks);
+	}
+	if (r < 0) {
+		seen_fini(&next);
+	} else {
 		drop_parents(&next);
 		vec_sort(&next.blocks, by_time);
 		pthread_mutex_lock(&d->lock);

@@ -2,9 +2,10 @@
 /*
  * The blocks in a directory. It is looked at again when somebody asks and the last look is a second old or more, by one who asks, while
  * the others go on with what was seen last. A block never changes, but may come or go at any time: whoever holds one keeps it open.
+ * One that turned out to be bad is looked at anew, as its name may stand for other files by then: of a mount that was made again.
  *
  * What is not taken for a block: names that aren't ULIDs, directories without a meta.json, blocks that another one was made from
- * (its parents), and those whose meta.json can't be read, which is logged.
+ * (its parents), and those whose meta.json can't be read, which is logged. Where the mount is gone, looking fails instead.
  */
 #ifndef TSDB_BLOCK_DIR_H
 #define TSDB_BLOCK_DIR_H
@@ -27,6 +28,7 @@ struct listed_block {
 	/* private */
 	char *dir;
 	atomic_uint users;
+	atomic_bool is_bad;
 	struct block_read *_Atomic open; /* NULL: nobody needed it yet */
 };
 
@@ -54,5 +56,8 @@ void held_blocks_fini(struct held_blocks *h);
 
 /* The block, opened when it is first asked for; borrowed. -errno as block_read_open's; the next one who asks tries again. */
 int listed_block_open(struct listed_block *b, struct block_read **out, struct err *e);
+
+/* Its bytes couldn't be read, or were wrong: the next look takes what stands under its name then. */
+void listed_block_is_bad(struct listed_block *b);
 
 #endif

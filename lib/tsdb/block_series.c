@@ -171,8 +171,10 @@ static int read_series(
 	for (uint32_t part = s->first[i]; part != NO_PART;) {
 		const struct part *p = &s->parts.data[part];
 		int r = block_samples(s->blocks.data[p->block], p->ref, mint, maxt, joins, out, e);
-		if (r < 0)
+		if (r < 0) {
+			listed_block_is_bad(s->held.list.data[p->block]);
 			return fail(s, i, from, out, r, e);
+		}
 		part = p->next;
 	}
 	/* Times that fall within a chunk may hide some that are outside of the range. */

@@ -57,6 +57,12 @@ static int begin(struct block_source *s, const struct selection *what, struct wo
 	return r;
 }
 
+static void note(struct listed_block *b, int r)
+{
+	if (r < 0)
+		listed_block_is_bad(b);
+}
+
 static int select_series(
 	struct series_source *base, const struct selection *what, struct series_set **out, struct err *e)
 {
@@ -67,6 +73,7 @@ static int select_series(
 		struct block_selection *into = block_series_add(set, w.held.list.data[i], w.open.data[i]);
 		r = block_select(w.open.data[i], w.conditions, what->n_matchers, what->mint, what->maxt,
 			block_series_arena(set), into, e);
+		note(w.held.list.data[i], r);
 	}
 	work_fini(&w);
 	if (r < 0)
@@ -88,9 +95,11 @@ static int select_texts(struct series_source *base, const struct text *name, con
 	struct work w;
 	struct texts texts = { 0 };
 	int r = begin((struct block_source *)base, what, &w, e);
-	for (size_t i = 0; i < w.open.len && r == 0; i++)
+	for (size_t i = 0; i < w.open.len && r == 0; i++) {
 		r = block_select_texts(
 			w.open.data[i], name, w.conditions, what->n_matchers, limit, w.arena, &texts, e);
+		note(w.held.list.data[i], r);
+	}
 	size_t kept = 0;
 	if (r == 0) {
 		vec_sort(&texts.list, by_text);

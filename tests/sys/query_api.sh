@@ -3,6 +3,7 @@
 # thanosfs query on a mount answers as a Prometheus on copies of the same blocks, serves promtool and what Grafana probes for, and
 # neither bad input nor slow, silent or leaving clients do it harm.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/query.bash"
 need_fuse
 need prometheus promtool curl jq python3 openssl
 
@@ -10,23 +11,6 @@ END=1699999200
 AT=$((END - 9200))
 # Ten thousand steps of some series, and for each of them 1,800 values are sorted.
 ENDLESS='query=sum(quantile_over_time(0.5, node_cpu_seconds_total[30m:1s]))'
-
-# query_start NAME FLAGS...: on a free loopback port; sets QUERY_PID, QUERY_PORT; ready when this returns. $CURL are curl's flags.
-CURL=(-gsS)
-query_start() {
-	local name=$1 scheme=${SCHEME:-http}
-	shift
-	QUERY_PORT=$(free_port)
-	QUERY_URL=$scheme://127.0.0.1:$QUERY_PORT
-	logs+=("$WORK/$name.log")
-	"$THANOSFS" query --http-address="127.0.0.1:$QUERY_PORT" "$@" >>"$WORK/$name.log" 2>&1 </dev/null 3>&- &
-	QUERY_PID=$!
-	pids+=("$QUERY_PID")
-	wait_until 60 "thanosfs query is ready" curl "${CURL[@]}" -f -o /dev/null "$QUERY_URL/-/ready"
-}
-
-# status_of CURL-ARGUMENTS...: the HTTP status; the body goes to $WORK/body.
-status_of() { curl "${CURL[@]}" -m $((60 * PATIENCE)) -o "$WORK/body" -w '%{http_code}' "$@"; }
 
 "$GENBUCKET" "$WORK/gen" --clusters eu,us --replicas a,b --hours 6 --end ${END}000 --instances 2 >/dev/null
 mount_bucket mount "$WORK/gen/bucket" "$WORK/mnt" --query.replica-label=replica

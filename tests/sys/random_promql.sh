@@ -3,6 +3,7 @@
 # 2,000 random queries have the same answers of `thanosfs query` as of Prometheus on the same blocks, errors included.
 # `make fuzz-promql` runs it for as long as it is told: PROMQL_SECONDS, PROMQL_SEED, PROMQL_ONLY (one query of that seed).
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/query.bash"
 need prometheus jq python3 curl
 
 # One replica's blocks with their gaps and stale markers. Of these options no sample is at a whole or half second, see the program.
@@ -12,21 +13,16 @@ tsdb_of "$WORK/prom" "$WORK"/gen/bucket/*/
 tsdb_of "$WORK/ours" "$WORK"/gen/bucket/*/
 prometheus_start prom "$WORK/prom"
 
-port=$(free_port)
-logs+=("$WORK/query.log")
-"$THANOSFS" query --tsdb.path="$WORK/ours" --http-address="127.0.0.1:$port" >"$WORK/query.log" 2>&1 </dev/null 3>&- &
-query_pid=$!
-pids+=("$query_pid")
-wait_until 30 "thanosfs query is ready" curl -sf -m 5 "http://127.0.0.1:$port/-/ready"
+query_start query --tsdb.path="$WORK/ours"
 
 seed=${PROMQL_SEED:-$(date +%s)}
 options=(--queries 2000)
 [[ -z ${PROMQL_SECONDS:-} ]] || options=(--seconds "$PROMQL_SECONDS")
 [[ -z ${PROMQL_ONLY:-} ]] || options=(--only "$PROMQL_ONLY" -v)
 status=0
-"$ROOT/tests/promql/fuzz_promql.py" "$PROM_URL" "http://127.0.0.1:$port" --start $(((end - 4 * 3600) * 1000)) --end ${end}000 \
+"$ROOT/tests/promql/fuzz_promql.py" "$PROM_URL" "$QUERY_URL" --start $(((end - 4 * 3600) * 1000)) --end ${end}000 \
 	--seed "$seed" "${options[@]}" || status=$?
 ((status != 2)) || fail "too few of the queries find something"
 ((status == 0)) || fail "answers differ"
 
-stop "$query_pid" || fail "thanosfs query ended with $? on SIGTERM"
+stop "$QUERY_PID" || fail "thanosfs query ended with $? on SIGTERM"

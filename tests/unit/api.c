@@ -198,13 +198,13 @@ TEST(errors_have_prometheus_types_statuses_and_words)
 	stop();
 }
 
-TEST(a_source_that_fails_is_an_internal_error)
+TEST(a_source_that_fails_fails_the_execution_as_upstream_has_it)
 {
 	start();
 	memory_source_fail(data, "the disk is gone");
-	CHECK_HAS(get("/api/v1/query?query=up&time=15"), "\"errorType\":\"internal\"");
+	CHECK_HAS(get("/api/v1/query?query=up&time=15"), "\"errorType\":\"execution\"");
 	CHECK_HAS(buf_str(&body), "the disk is gone");
-	CHECK_INT(status, 500);
+	CHECK_INT(status, 422);
 	stop();
 }
 

@@ -96,6 +96,28 @@ TEST(a_block_is_opened_once)
 	held_blocks_fini(&held);
 }
 
+TEST(a_block_that_turned_out_to_be_bad_is_opened_anew_after_the_next_look)
+{
+	struct err e;
+	auto_of(block_dir) struct block_dir *d = NULL;
+	free(add_block(1, 100));
+	CHECK_OK(block_dir_open(test_dir(), &d, &e), &e);
+	struct held_blocks held = { 0 }, later = { 0 };
+	struct block_read *bad, *anew;
+	CHECK_OK(block_dir_hold(d, T0, T0 + 1000000, 0, &held, &e), &e);
+	CHECK_OK(listed_block_open(held.list.data[0], &bad, &e), &e);
+	listed_block_is_bad(held.list.data[0]);
+	CHECK_OK(block_dir_hold(d, T0, T0 + 1000000, 0, &later, &e), &e);
+	CHECK(later.list.data[0] == held.list.data[0]);
+	held_blocks_fini(&later);
+	CHECK_OK(block_dir_hold(d, T0, T0 + 1000000, INT64_MAX, &later, &e), &e);
+	CHECK_INT(later.list.len, 1);
+	CHECK_OK(listed_block_open(later.list.data[0], &anew, &e), &e);
+	CHECK(anew != bad); /* which is open as long as somebody holds it */
+	held_blocks_fini(&held);
+	held_blocks_fini(&later);
+}
+
 TEST(what_is_no_block_is_left_out)
 {
 	struct err e;

@@ -2,6 +2,7 @@
 #include "lib/base/fault_guard.h"
 
 #include "lib/base/mem.h"
+#include "lib/base/thread.h"
 #include "tests/support/test.h"
 
 #include <errno.h>
@@ -83,7 +84,7 @@ TEST(each_thread_has_its_own_guards)
 	pthread_t threads[4];
 	void *gone = (void *)(uintptr_t)map_nothing(), *wrong;
 	for (int i = 0; i < 4; i++)
-		CHECK_INT(pthread_create(&threads[i], NULL, many_faults, gone), 0);
+		CHECK_INT(thread_start(&threads[i], 0, 0, many_faults, gone), 0);
 	for (int i = 0; i < 4; i++) {
 		CHECK_INT(pthread_join(threads[i], &wrong), 0);
 		CHECK(wrong == NULL);

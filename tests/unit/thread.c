@@ -32,13 +32,14 @@ static struct seen see(size_t stack_bytes, int signal)
 	return seen;
 }
 
-TEST(a_thread_takes_no_signal_but_the_one_that_is_named)
+TEST(a_thread_takes_no_signal_but_the_one_that_is_named_and_its_own_faults)
 {
 	sigset_t before, after;
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
 	struct seen none = see(0, 0), one = see(0, SIGUSR1);
 	CHECK(sigismember(&none.mask, SIGTERM) && sigismember(&none.mask, SIGUSR1));
 	CHECK(sigismember(&one.mask, SIGTERM) && !sigismember(&one.mask, SIGUSR1));
+	CHECK(!sigismember(&none.mask, SIGBUS) && !sigismember(&none.mask, SIGSEGV));
 	pthread_sigmask(SIG_SETMASK, NULL, &after);
 	for (int i = 1; i < NSIG; i++)
 		CHECK_INT(sigismember(&after, i), sigismember(&before, i));
