@@ -3,15 +3,6 @@
  * The retry layer. Every operation runs as a `struct attempt`: it is admitted, begins with the clock, is asked after
  * each try whether to go on, and pauses in there. Pauses grow so that a store that is down isn't hammered, and
  * are jittered so that many waiters don't come back at the same moment.
- *
- * What all attempts together know of the store is its health:
- *
- *	failing_since	last_failure		the store is
- *	0		any			up
- *	set		a deadline ago		unknown: nobody has asked lately
- *	set		later			in doubt, and down when it has been failing for a deadline
- *
- * Any answer, "there is no such object" included, sets failing_since to 0.
  */
 #include "store/bucket_retry.h"
 
@@ -19,36 +10,23 @@
 #include "lib/base/complaint.h"
 #include "lib/base/deadline.h"
 #include "lib/base/metrics.h"
+#include "store/bucket_health.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
 
-#define WAIT_US   20000 /* between two looks at what became of a probe */
-#define SETTLE_MS 2000  /* without a failure, before the store is said to answer again */
+#define SETTLE_MS 2000 /* without a failure, before the store is said to answer again */
 
 METRIC_FAMILY(retries, METRIC_TYPE_COUNTER, "thanosfs_bucket_retries_total",
 	"Bucket operations tried again after an error that passes.", "operation")
 METRIC_FAMILY(given_up, METRIC_TYPE_COUNTER, "thanosfs_bucket_failures_total",
 	"Bucket operations that failed for a reason that passes, and were not tried again.", "operation")
-METRIC_GAUGE(
-	store_down, "thanosfs_bucket_down", "Whether the bucket has answered nobody for a whole deadline.")
-
-struct health {
-	atomic_bool is_failing; /* failing_since_us is set: asked without the lock after each success */
-	pthread_mutex_t lock;
-	/* under lock */
-	int64_t failing_since_us, last_failure_us, last_probe_us;
-	int last_r;
-	char last_msg[ERR_MSG_BYTES / 2];
-};
 
 struct retry_bucket {
 	struct bucket base;
 	struct bucket *inner;
 	struct retry_options options;
 	_Atomic uint64_t random;
-	struct health health;
+	struct bucket_health *health;
 	struct complaint complaint;
 };
 
@@ -117,51 +95,11 @@ static uint64_t random_bits(struct retry_bucket *rb)
 
 struct attempt {
 	struct retry_bucket *rb;
-	const char *operation;
-	int64_t begin_us, deadline_us, next_pause_us;
+	const char *operation, *name;
+	int64_t deadline_us, next_pause_us;
+	int64_t try_us; /* when this try began */
 	unsigned retries;
-	bool is_probe; /* of a store that is down: one try */
 };
-
-static bool is_down_locked(const struct retry_bucket *rb, int64_t now)
-{
-	const struct health *h = &rb->health;
-	int64_t long_us = rb->options.deadline_ms * 1000;
-	return h->failing_since_us && now - h->failing_since_us >= long_us &&
-	       now - h->last_failure_us < long_us;
-}
-
-/*
- * When this thread was last refused: what it does next is mostly another part of the same request, which has waited for an
- * answer already.
- */
-static _Thread_local int64_t refused_us = INT64_MIN / 2;
-
-enum admission { ADMITTED, IS_PROBE, WAITS, REFUSED };
-
-static enum admission ask_admission(struct attempt *a, int64_t now, struct err *e, int *r)
-{
-	struct health *h = &a->rb->health;
-	enum admission answer = ADMITTED;
-	pthread_mutex_lock(&h->lock);
-	if (is_down_locked(a->rb, now)) {
-		int64_t probe_us = a->rb->options.probe_ms * 1000;
-		if (now - h->last_probe_us >= probe_us) {
-			h->last_probe_us = now;
-			answer = IS_PROBE;
-		} else if (now - a->begin_us >= probe_us || now - refused_us < probe_us ||
-			   now >= a->deadline_us || is_stopped(&a->rb->options)) {
-			answer = REFUSED;
-			refused_us = now;
-			*r = err_set(e, h->last_r, "not tried, nothing has answered for %.1f s: %s",
-				(double)(now - h->failing_since_us) / 1e6, h->last_msg);
-		} else {
-			answer = WAITS;
-		}
-	}
-	pthread_mutex_unlock(&h->lock);
-	return answer;
-}
 
 static int give_up(struct attempt *a, int r, struct err *e)
 {
@@ -181,7 +119,8 @@ static int admit(
 	*a = (struct attempt){
 		.rb = rb,
 		.operation = operation,
-		.begin_us = now,
+		.name = name,
+		.try_us = now,
 		.deadline_us = now + (own.each_ms ? own.each_ms : o->deadline_ms) * 1000,
 		.next_pause_us = o->first_pause_ms * 1000,
 	};
@@ -189,49 +128,18 @@ static int admit(
 		int64_t left = deadline_left_us();
 		if (left == 0)
 			return give_up(a,
-				err_set(e, -ETIME, "%s: %s: no time was left to try", rb->base.name, name),
+				err_set(e, -ETIME, "%s: %s: no time was left to try", rb->base.name,
+					*name ? name : "/"),
 				e);
 		a->deadline_us = MIN_OF(a->deadline_us, now + left);
 	}
-	if (!o->probe_ms || own.each_ms ||
-		!atomic_load_explicit(&rb->health.is_failing, memory_order_relaxed))
-		return 0;
-	for (int r = 0;; pause_us(o, WAIT_US)) {
-		switch (ask_admission(a, now_us(o), e, &r)) {
-		case IS_PROBE: a->is_probe = true; return 0;
-		case ADMITTED: return 0;
-		case REFUSED: return give_up(a, err_wrap(e, r, "%s: %s", rb->base.name, name), e);
-		case WAITS: break;
-		}
-	}
+	int r = own.each_ms ? 0 : bucket_health_admits(rb->health, name, e);
+	return r < 0 ? give_up(a, r, e) : 0;
 }
 
-static void note_failure(struct retry_bucket *rb, int64_t now, int r, const struct err *e)
+static void answered(struct retry_bucket *rb)
 {
-	struct health *h = &rb->health;
-	int64_t long_us = rb->options.deadline_ms * 1000;
-	pthread_mutex_lock(&h->lock);
-	if (!h->failing_since_us || now - h->last_failure_us >= long_us)
-		h->failing_since_us = now;
-	h->last_failure_us = now;
-	h->last_r = r;
-	snprintf(h->last_msg, sizeof h->last_msg, "%.*s", (int)sizeof h->last_msg - 1, e->msg);
-	bool down = is_down_locked(rb, now);
-	atomic_store_explicit(&h->is_failing, true, memory_order_relaxed);
-	pthread_mutex_unlock(&h->lock);
-	metric_set(store_down, down);
-}
-
-static void note_answer(struct retry_bucket *rb)
-{
-	struct health *h = &rb->health;
-	if (atomic_load_explicit(&h->is_failing, memory_order_relaxed)) {
-		pthread_mutex_lock(&h->lock);
-		h->failing_since_us = 0;
-		atomic_store_explicit(&h->is_failing, false, memory_order_relaxed);
-		pthread_mutex_unlock(&h->lock);
-		metric_set(store_down, 0);
-	}
+	bucket_health_answered(rb->health);
 	complaint_ends(&rb->complaint, SETTLE_MS, "bucket answers again", KV("bucket", rb->base.name));
 }
 
@@ -241,16 +149,16 @@ static bool try_again(struct attempt *a, int r, struct err *e)
 	struct retry_bucket *rb = a->rb;
 	const struct retry_options *o = &rb->options;
 	if (r >= 0 || !bucket_error_is_transient(r)) {
-		note_answer(rb);
+		answered(rb);
 		return false;
 	}
 	int64_t now = now_us(o), half = a->next_pause_us / 2;
-	note_failure(rb, now, r, e);
+	bucket_health_failed(rb->health, a->try_us, a->name, r, e);
 	int64_t jitter = half > 0 ? (int64_t)(random_bits(rb) % (uint64_t)half) : 0;
 	int64_t us = MAX_OF(half, e->retry_after_ms * 1000ll) + jitter;
 	if (is_stopped(o))
 		return false;
-	if (a->is_probe || now + us >= a->deadline_us) {
+	if (now + us >= a->deadline_us) {
 		if (a->retries > 0)
 			err_wrap(e, r, "gave up after %u tries", a->retries + 1);
 		give_up(a, r, e);
@@ -260,6 +168,7 @@ static bool try_again(struct attempt *a, int r, struct err *e)
 	if (is_stopped(o))
 		return false;
 	a->next_pause_us = MIN_OF(a->next_pause_us * 2, o->longest_pause_ms * 1000);
+	a->try_us = now_us(o);
 	a->retries++;
 	metric_add(metric_of(&retries, a->operation), 1);
 	return true;
@@ -284,14 +193,14 @@ static int retry_list(struct bucket *b, const char *prefix, bool recursive, bool
 	struct retry_listing l = { .fn = fn, .arg = arg };
 	struct attempt a;
 	OWN_ERR(e);
-	int r = admit(retry_of(b), "list", *prefix ? prefix : "/", &a, e);
+	int r = admit(retry_of(b), "list", prefix, &a, e);
 	if (r < 0)
 		return r;
 	do
 		r = bucket_list(retry_of(b)->inner, prefix, recursive, want_info, deliver, &l, e);
 	while (!l.delivered && try_again(&a, r, e));
 	if (l.delivered)
-		note_answer(retry_of(b));
+		answered(retry_of(b));
 	return r;
 }
 
@@ -311,6 +220,7 @@ static int retry_stat(struct bucket *b, const char *name, struct object_info *ou
 struct retry_blob {
 	struct blob base;
 	struct blob *inner;
+	char *object;
 	struct retry_bucket *rb; /* borrowed: blobs don't outlive their bucket */
 };
 
@@ -319,7 +229,7 @@ static int retry_blob_read(struct blob *b, void *out, size_t n, uint64_t at, str
 	struct retry_blob *rb = (struct retry_blob *)b;
 	struct attempt a;
 	OWN_ERR(e);
-	int r = admit(rb->rb, "read", b->name, &a, e);
+	int r = admit(rb->rb, "read", rb->object, &a, e);
 	if (r < 0)
 		return r;
 	do
@@ -356,6 +266,7 @@ static void retry_blob_forget(struct blob *b, uint64_t at, uint64_t n)
 static void retry_blob_close(struct blob *b)
 {
 	blob_close(((struct retry_blob *)b)->inner);
+	free(((struct retry_blob *)b)->object);
 	free(b);
 }
 
@@ -394,6 +305,7 @@ static int retry_open(
 		.size = inner->size,
 		.name = xstrdup(inner->name) };
 	wrapped->inner = inner;
+	wrapped->object = xstrdup(name);
 	wrapped->rb = retry_of(b);
 	*out = &wrapped->base;
 	return 0;
@@ -428,8 +340,8 @@ static int retry_remove(struct bucket *b, const char *name, struct err *e)
 
 static void retry_free(struct bucket *b)
 {
+	bucket_health_free(retry_of(b)->health);
 	bucket_free(retry_of(b)->inner);
-	pthread_mutex_destroy(&retry_of(b)->health.lock);
 	free(b);
 }
 
@@ -449,7 +361,7 @@ struct bucket *bucket_retry_new(struct bucket *inner, const struct retry_options
 	};
 	rb->inner = inner;
 	rb->options = *options;
-	pthread_mutex_init(&rb->health.lock, NULL);
+	rb->health = bucket_health_new(inner, options);
 	rb->complaint = (struct complaint)COMPLAINT_INIT;
 	atomic_init(&rb->random, (uint64_t)clock_monotonic_us() ^ (uintptr_t)rb);
 	return &rb->base;

@@ -7,9 +7,8 @@
  * The deadline is an operation's own, cut by the calling thread's (lib/base/deadline.h): an operation for which no
  * time is left fails with -ETIMEDOUT and isn't begun.
  *
- * A store that answered nobody for a whole deadline is down. Then one operation every `probe_ms` asks whether it is
- * back, once; the others wait for that answer, `probe_ms` at most, and share it. So a hundred readers of a store that
- * is down are answered in about the time of one. Threads with a `each_ms` of their own go on trying instead.
+ * A store that is down (bucket_health.h) is not tried: what it said last is the answer at once. Threads with an `each_ms` of
+ * their own go on trying instead.
  */
 #ifndef STORE_BUCKET_RETRY_H
 #define STORE_BUCKET_RETRY_H
@@ -22,7 +21,7 @@ struct retry_options {
 	int64_t deadline_ms;      /* an operation that failed for this long gives up; 0: never tries again */
 	int64_t first_pause_ms;   /* doubled after each try ... */
 	int64_t longest_pause_ms; /* ... up to this; each is cut by a random part of its half */
-	int64_t probe_ms;         /* 0: every operation has its whole deadline, whatever became of others */
+	int64_t probe_ms; /* between two questions to a store that is down; 0: it is never taken for down */
 	const atomic_bool
 		*stop; /* true ends every pause at once, with the last error; borrowed, may be NULL */
 	/* Time, for tests: NULL takes the monotonic clock, and sleeps. */
