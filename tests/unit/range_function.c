@@ -3,6 +3,17 @@
 #include "tests/support/query.h"
 #include "tests/support/test.h"
 
+static const struct query_env minutes = { .start = 60, .end = 480, .step = 60 };
+
+static struct memory_source *loaded(void)
+{
+	struct memory_source *m = memory_source_new();
+	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
+	query_load(m, 60, "g{job=\"a\"}", "1 -2 3.5 NaN 2 2 0 7 Inf");
+	query_load(m, 60, "g{job=\"b\"}", "1e17 1 -1e17 1 1 0.1 0.2 0.3 0.4");
+	return m;
+}
+
 TEST(rates_are_extrapolated_and_resets_added)
 {
 	static const struct query_case cases[] = {
@@ -15,10 +26,8 @@ TEST(rates_are_extrapolated_and_resets_added)
 			"0.16666666666666666 0.16666666666666666 _ _ 0.16666666666666666\n" },
 		{ "idelta(c_total[3m])", "{job=\"a\"} 10 10 -15 10 10 _ _ 10\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(a_rate_of_what_has_no_counters_name_is_remarked_on)
@@ -31,11 +40,8 @@ TEST(a_rate_of_what_has_no_counters_name_is_remarked_on)
 					    "_total/_sum/_count/_bucket: \"g\" (1:6)\n" },
 		{ "increase(nothing[2m])", "" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "g{job=\"a\"}", "1 -2 3.5 NaN 2 2 0 7 Inf");
-	query_load(m, 60, "g{job=\"b\"}", "1e17 1 -1e17 1 1 0.1 0.2 0.3 0.4");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(resets_and_changes_are_counted_within_the_window)
@@ -46,12 +52,8 @@ TEST(resets_and_changes_are_counted_within_the_window)
 		{ "changes(g[3m])", "{job=\"a\"} 1 2 2 2 1 1 2 2\n"
 				    "{job=\"b\"} 1 2 2 1 1 2 2 2\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	query_load(m, 60, "g{job=\"a\"}", "1 -2 3.5 NaN 2 2 0 7 Inf");
-	query_load(m, 60, "g{job=\"b\"}", "1e17 1 -1e17 1 1 0.1 0.2 0.3 0.4");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(samples_are_counted_and_picked)
@@ -70,12 +72,8 @@ TEST(samples_are_counted_and_picked)
 		{ "ts_of_last_over_time(g[3m])", "{job=\"a\"} 60 120 180 240 300 360 420 480\n"
 						 "{job=\"b\"} 60 120 180 240 300 360 420 480\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	query_load(m, 60, "g{job=\"a\"}", "1 -2 3.5 NaN 2 2 0 7 Inf");
-	query_load(m, 60, "g{job=\"b\"}", "1e17 1 -1e17 1 1 0.1 0.2 0.3 0.4");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(sums_are_compensated_and_exact_where_they_can_be)
@@ -89,12 +87,8 @@ TEST(sums_are_compensated_and_exact_where_they_can_be)
 			"{job=\"b\"} 5e+16 0.3333333333333333 0.5 -2.5e+16 -2.5e+16 0.575 0.4 0.25\n" },
 		{ "avg_over_time(c_total[8m])", "{job=\"a\"} 5 10 8.75 10 10 10 12.5 18.333333333333332\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	query_load(m, 60, "g{job=\"a\"}", "1 -2 3.5 NaN 2 2 0 7 Inf");
-	query_load(m, 60, "g{job=\"b\"}", "1e17 1 -1e17 1 1 0.1 0.2 0.3 0.4");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(an_average_does_not_overflow)
@@ -122,11 +116,8 @@ TEST(extremes_pass_nans_over)
 						"{job=\"b\"} 0 0 180 240 240 240 420 480\n" },
 		{ "max_over_time(g{job=\"a\"}[1m])", "{job=\"a\"} -2 3.5 NaN 2 2 0 7 +Inf\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "g{job=\"a\"}", "1 -2 3.5 NaN 2 2 0 7 Inf");
-	query_load(m, 60, "g{job=\"b\"}", "1e17 1 -1e17 1 1 0.1 0.2 0.3 0.4");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(deviations_and_quantiles)
@@ -148,12 +139,8 @@ TEST(deviations_and_quantiles)
 					  "{job=\"b\"} 5e+16 1e+17 5e+16 0 0.45 0.4 0.09999999999999999 "
 					  "0.09999999999999999\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	query_load(m, 60, "g{job=\"a\"}", "1 -2 3.5 NaN 2 2 0 7 Inf");
-	query_load(m, 60, "g{job=\"b\"}", "1e17 1 -1e17 1 1 0.1 0.2 0.3 0.4");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(lines_and_smoothing)
@@ -171,10 +158,8 @@ TEST(lines_and_smoothing)
 		{ "double_exponential_smoothing(c_total[5m], 0.5, 0)",
 			"error: invalid trend factor. Expected: 0 < tf < 1, got: 0.000000\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(what_is_absent_has_the_labels_that_were_asked_for)
@@ -184,10 +169,8 @@ TEST(what_is_absent_has_the_labels_that_were_asked_for)
 		{ "absent_over_time(c_total{job=\"a\",x=~\"y\"}[1m])", "{job=\"a\"} 1 1 1 1 1 1 1 1\n" },
 		{ "absent_over_time(nothing{job=\"a\"}[1m:1m])", "{} 1 1 1 1 1 1 1 1\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(ranges_at_a_fixed_time_are_computed_once)
@@ -198,10 +181,8 @@ TEST(ranges_at_a_fixed_time_are_computed_once)
 			"{job=\"a\"} 12.5 12.5 12.5 12.5 12.5 12.5 12.5 12.5\n" },
 		{ "count_over_time(c_total[1m] @ end() offset 1m)", "{job=\"a\"} 1 1 1 1 1 1 1 1\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(subqueries_are_computed_at_multiples_of_their_step)
@@ -225,10 +206,8 @@ TEST(subqueries_are_computed_at_multiples_of_their_step)
 		{ "last_over_time(sum_over_time(c_total[2m:1m] @ 120)[3m:1m])",
 			"{job=\"a\"} 30 30 30 30 30 30 30 30\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(extended_ranges_take_their_ends_from_beyond_the_window)
@@ -252,10 +231,8 @@ TEST(extended_ranges_take_their_ends_from_beyond_the_window)
 		{ "irate(c_total[3m] smoothed)", "error: smoothed modifier can only be used with: delta, "
 						 "increase, rate - not with irate\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "c_total{job=\"a\"}", "0 10 20 5 15 _x2 25 35");
-	struct query_env env = { .start = 60, .end = 480, .step = 60 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
 TEST(windows_of_unlike_lengths_are_gone_through_side_by_side)

@@ -3,6 +3,19 @@
 #include "tests/support/query.h"
 #include "tests/support/test.h"
 
+static const struct query_env at_once = { .start = 0, .end = 0, .step = 0 };
+
+static struct memory_source *loaded(void)
+{
+	struct memory_source *m = memory_source_new();
+	query_load(m, 60, "v{n=\"1\"}", "3");
+	query_load(m, 60, "v{n=\"2\"}", "NaN");
+	query_load(m, 60, "v{n=\"10\"}", "1");
+	query_load(m, 60, "v{n=\"11\"}", "2");
+	query_load(m, 60, "w{n=\"3\"}", "2");
+	return m;
+}
+
 TEST(runs_of_digits_compare_as_numbers)
 {
 	static const struct {
@@ -32,14 +45,8 @@ TEST(an_instant_query_is_answered_in_the_order_of_values)
 			      "{n=\"2\"} NaN@0\n" },
 		{ "sort(nothing)", "" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "v{n=\"1\"}", "3");
-	query_load(m, 60, "v{n=\"2\"}", "NaN");
-	query_load(m, 60, "v{n=\"10\"}", "1");
-	query_load(m, 60, "v{n=\"11\"}", "2");
-	query_load(m, 60, "w{n=\"3\"}", "2");
-	struct query_env env = { .start = 0, .end = 0, .step = 0 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &at_once, cases, ARRAY_LEN(cases));
 }
 
 TEST(an_instant_query_is_answered_in_the_natural_order_of_labels)
@@ -60,14 +67,8 @@ TEST(an_instant_query_is_answered_in_the_natural_order_of_labels)
 			"{__name__=\"v\", n=\"11\"} 2@0\n"
 			"{__name__=\"w\", n=\"3\"} 2@0\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "v{n=\"1\"}", "3");
-	query_load(m, 60, "v{n=\"2\"}", "NaN");
-	query_load(m, 60, "v{n=\"10\"}", "1");
-	query_load(m, 60, "v{n=\"11\"}", "2");
-	query_load(m, 60, "w{n=\"3\"}", "2");
-	struct query_env env = { .start = 0, .end = 0, .step = 0 };
-	query_check(m, &env, cases, ARRAY_LEN(cases));
+	auto_of(memory_source) struct memory_source *m = loaded();
+	query_check(m, &at_once, cases, ARRAY_LEN(cases));
 }
 
 TEST(a_range_query_says_that_sorting_is_of_no_use)
@@ -86,12 +87,7 @@ TEST(a_range_query_says_that_sorting_is_of_no_use)
 					     "warning: sort is ineffective for range queries since results "
 					     "are always ordered by labels (1:1)\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = memory_source_new();
-	query_load(m, 60, "v{n=\"1\"}", "3");
-	query_load(m, 60, "v{n=\"2\"}", "NaN");
-	query_load(m, 60, "v{n=\"10\"}", "1");
-	query_load(m, 60, "v{n=\"11\"}", "2");
-	query_load(m, 60, "w{n=\"3\"}", "2");
+	auto_of(memory_source) struct memory_source *m = loaded();
 	struct query_env env = { .start = 0, .end = 60, .step = 60 };
 	query_check(m, &env, cases, ARRAY_LEN(cases));
 }
