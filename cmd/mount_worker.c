@@ -13,8 +13,8 @@
 #include "lib/base/complaint.h"
 #include "lib/base/deadline.h"
 #include "lib/base/file.h"
-#include "lib/base/metrics.h"
 #include "lib/base/notify.h"
+#include "lib/net/http_metrics.h"
 #include "lib/net/http_server.h"
 #include "store/bucket_extents.h"
 #include "store/catalogue.h"
@@ -336,13 +336,6 @@ static void render_config(void *arg, struct buf *out)
 	objstore_config_render(((struct mount *)arg)->config, out);
 }
 
-static void answer_metrics(void *arg, const struct http_request *q, struct http_response *out)
-{
-	(void)arg, (void)q;
-	out->content_type = "text/plain; version=0.0.4; charset=utf-8";
-	metrics_render(&out->body);
-}
-
 static void answer_healthy(void *arg, const struct http_request *q, struct http_response *out)
 {
 	(void)arg, (void)q;
@@ -359,7 +352,7 @@ static void answer_ready(void *arg, const struct http_request *q, struct http_re
 
 static int start_http(struct mount *m, struct err *e)
 {
-	static const struct http_route routes[] = { { "/metrics", .answer = answer_metrics },
+	static const struct http_route routes[] = { { "/metrics", .answer = http_metrics_answer },
 		{ "/-/healthy", .answer = answer_healthy }, { "/-/ready", .answer = answer_ready }, { 0 } };
 	if (!m->flags->http_address)
 		return 0;

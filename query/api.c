@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
+#include "lib/net/http_metrics.h"
 #include "query/api_endpoints.h"
 
 METRIC_GAUGE(most_queries, "thanosfs_query_max_concurrency", "Queries that may run at a time.");
@@ -89,13 +90,6 @@ static bool serve_federate(void *arg, const struct http_request *q, struct http_
 	return api_federate(arg, q, reply);
 }
 
-static void answer_metrics(void *arg, const struct http_request *q, struct http_response *out)
-{
-	(void)arg, (void)q;
-	out->content_type = "text/plain; version=0.0.4; charset=utf-8";
-	metrics_render(&out->body);
-}
-
 static void answer_healthy(void *arg, const struct http_request *q, struct http_response *out)
 {
 	(void)arg, (void)q;
@@ -157,7 +151,7 @@ const struct http_route api_routes[] = { { API "/query", FORM, .stream = serve_q
 	{ API "/status/tsdb", HTTP_GET, .stream = serve_tsdb },
 	{ API "/status/walreplay", HTTP_GET, .stream = serve_walreplay },
 	{ API "/**", HTTP_OPTIONS, .stream = serve_options },
-	{ "/federate", HTTP_GET, .stream = serve_federate }, { "/metrics", .answer = answer_metrics },
+	{ "/federate", HTTP_GET, .stream = serve_federate }, { "/metrics", .answer = http_metrics_answer },
 	{ "/-/healthy", .answer = answer_healthy }, { "/-/ready", .answer = answer_ready },
 	{ "/-/reload", HTTP_GET | HTTP_POST | HTTP_PUT, .answer = answer_reload },
 	{ "/", .answer = answer_root }, { 0 } };
