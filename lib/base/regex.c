@@ -114,30 +114,52 @@ static size_t group_of(const struct regex *r, const char *name, size_t n)
 	return number ? number : SIZE_MAX;
 }
 
-void regex_expand(const struct regex *r, const char *template_text, size_t n, const struct regex_match *m,
+static size_t append(struct buf *out, const char *p, size_t n)
+{
+	if (out)
+		buf_add(out, p, n);
+	return n;
+}
+
+/* What is appended goes to `out`; NULL: it is only counted. */
+static size_t expand(const struct regex *r, const char *template_text, size_t n, const struct regex_match *m,
 	struct buf *out)
 {
+	size_t length = 0;
 	for (size_t i = 0; i < n;) {
 		const char *name, *dollar = memchr(template_text + i, '$', n - i);
 		size_t plain = dollar ? (size_t)(dollar - template_text) - i : n - i, len;
-		buf_add(out, template_text + i, plain);
+		length += append(out, template_text + i, plain);
 		i += plain;
 		if (i == n)
 			break;
 		i++; /* the '$' */
 		if (i < n && template_text[i] == '$') {
-			buf_add_u8(out, '$');
+			length += append(out, "$", 1);
 			i++;
 			continue;
 		}
 		size_t used = reference(template_text + i, n - i, &name, &len);
 		if (!used) {
-			buf_add_u8(out, '$');
+			length += append(out, "$", 1);
 			continue;
 		}
 		size_t group = group_of(r, name, len);
 		if (group < m->groups && m->group[group].begin)
-			buf_add(out, m->group[group].begin, m->group[group].len);
+			length += append(out, m->group[group].begin, m->group[group].len);
 		i += used;
 	}
+	return length;
+}
+
+void regex_expand(const struct regex *r, const char *template_text, size_t n, const struct regex_match *m,
+	struct buf *out)
+{
+	expand(r, template_text, n, m, out);
+}
+
+size_t regex_expand_length(
+	const struct regex *r, const char *template_text, size_t n, const struct regex_match *m)
+{
+	return expand(r, template_text, n, m, NULL);
 }

@@ -47,4 +47,8 @@ bool regex_find(const struct regex *r, const char *text, size_t n, struct regex_
 void regex_expand(const struct regex *r, const char *template_text, size_t n, const struct regex_match *m,
 	struct buf *out);
 
+/* How many bytes that would append: a short template may make a long text. */
+size_t regex_expand_length(
+	const struct regex *r, const char *template_text, size_t n, const struct regex_match *m);
+
 #endif

@@ -59,6 +59,9 @@ static int fold_one(void *arg, struct worker *w, uint32_t i, struct row *row)
 
 static int fold_rows(struct aggregate *a, struct worker *w, struct aggregate_run run, struct fold *fold)
 {
+	int r = exec_need(w->exec, fold_bytes(a->op.steps.n));
+	if (r < 0)
+		return r;
 	fold_init(fold, a->op.expr, a->op.steps.n, w->exec->budget);
 	struct folding f = { a, fold };
 	return aggregate_each(&a->groups, run, a->inner, w, fold_one, &f);
@@ -100,7 +103,7 @@ static int row_of_aggregate(struct op *op, struct worker *w, size_t i, struct ro
 		fold_row(&a->folds[a->first_run[g]], w, out);
 		return 0;
 	}
-	struct fold fold;
+	struct fold fold = { 0 };
 	int r = fold_rows(a, w, (struct aggregate_run){ g, 0, group_rows_count(&a->groups.rows, g) }, &fold);
 	if (r == 0) {
 		fold_finish(&fold, w->exec);

@@ -43,15 +43,19 @@ static size_t bytes_of(const struct table *t)
 	return (size_t)t->n_lines * t->n_steps * (sizeof t->v[0] + sizeof t->has[0]);
 }
 
-static struct table *table_new(struct quantiles *q, uint32_t n_lines)
+static int table_new(struct quantiles *q, struct exec *x, uint32_t n_lines, struct table **out)
 {
-	struct table *t = xcalloc(1, sizeof *t);
-	*t = (struct table){ .owner = q, .n_lines = n_lines, .n_steps = q->op.steps.n };
+	struct table shape = { .owner = q, .n_lines = n_lines, .n_steps = q->op.steps.n };
+	int r = exec_need(x, bytes_of(&shape));
+	if (r < 0)
+		return r;
+	struct table *t = *out = xmalloc(sizeof *t);
+	*t = shape;
 	size_t cells = (size_t)n_lines * t->n_steps;
 	t->v = xmalloc(cells * sizeof t->v[0]);
 	t->has = xmalloc(cells * sizeof t->has[0]);
 	budget_take(q->budget, bytes_of(t));
-	return t;
+	return 0;
 }
 
 /* Keeps the results alone. */
@@ -97,10 +101,11 @@ static int fill_line(void *arg, struct worker *w, uint32_t i, struct row *row)
 }
 
 /* Results of steps [from, to). */
-static void finish_steps(struct table *t, struct worker *w, uint32_t from, uint32_t to)
+static int finish_steps(struct table *t, struct worker *w, uint32_t from, uint32_t to)
 {
 	double *values = arena_alloc(w->scratch, t->n_lines * sizeof *values);
-	for (uint32_t k = from; k < to; k++) {
+	int r = 0;
+	for (uint32_t k = from; k < to && r == 0; k++) {
 		size_t n = 0;
 		for (uint32_t line = 0; line < t->n_lines; line++) {
 			size_t at = (size_t)line * t->n_steps + k;
@@ -109,7 +114,9 @@ static void finish_steps(struct table *t, struct worker *w, uint32_t from, uint3
 		}
 		t->has[k] = n > 0;
 		t->v[k] = quantile_of(t->owner->param.v[k], values, n);
+		r = interrupt_after(2ul * t->n_lines);
 	}
+	return r;
 }
 
 static int fill_run(struct table *t, struct worker *w, struct aggregate_run run)
@@ -135,8 +142,7 @@ static int finish_job(void *arg, struct worker *w, size_t i)
 {
 	struct table *t = ((struct job *)arg)->table;
 	uint32_t from = (uint32_t)i * STEPS_A_RUN;
-	finish_steps(t, w, from, MIN_OF(from + STEPS_A_RUN, t->n_steps));
-	return 0;
+	return finish_steps(t, w, from, MIN_OF(from + STEPS_A_RUN, t->n_steps));
 }
 
 static int open_quantiles(struct op *op, struct exec *x)
@@ -163,8 +169,10 @@ static int prepare_quantiles(struct op *op, struct exec *x)
 		uint32_t g = q->runs[k].group;
 		for (n = 1; k + n < q->n_runs && q->runs[k + n].group == g; n++)
 			;
-		struct job j = { table_new(q, group_rows_count(&q->groups.rows, g)), &q->runs[k] };
-		q->large[g] = j.table;
+		r = table_new(q, x, group_rows_count(&q->groups.rows, g), &q->large[g]);
+		if (r < 0)
+			break;
+		struct job j = { q->large[g], &q->runs[k] };
 		r = exec_rows(x, n, fill_job, &j);
 		if (r == 0)
 			r = exec_rows(x, (op->steps.n + STEPS_A_RUN - 1) / STEPS_A_RUN, finish_job, &j);
@@ -180,12 +188,13 @@ static int row_of_quantiles(struct op *op, struct worker *w, size_t i, struct ro
 	int r = 0;
 	if (!t) {
 		uint32_t n = group_rows_count(&q->groups.rows, (uint32_t)i);
-		t = table_new(q, n);
-		r = fill_run(t, w, (struct aggregate_run){ (uint32_t)i, 0, n });
+		r = table_new(q, w->exec, n, &t);
 		if (r == 0)
-			finish_steps(t, w, 0, t->n_steps);
+			r = fill_run(t, w, (struct aggregate_run){ (uint32_t)i, 0, n });
+		if (r == 0)
+			r = finish_steps(t, w, 0, t->n_steps);
 	}
-	for (uint32_t k = 0; k < t->n_steps && r == 0; k++)
+	for (uint32_t k = 0; r == 0 && k < t->n_steps; k++)
 		if (t->has[k])
 			row_set(out, k, t->v[k]);
 	if (!q->large[i])

@@ -17,6 +17,8 @@
 #include <pthread.h>
 #include <xxhash.h>
 
+#define VALUE_WORK 20u /* that a value is which was seen before: see interrupt_after */
+
 struct known {
 	uint32_t base; /* the group without the value */
 	uint64_t bits; /* of the float */
@@ -29,6 +31,7 @@ struct values {
 	struct text label; /* that gets the value */
 	struct label_choice by;
 
+	struct exec *x;       /* while the query runs */
 	pthread_mutex_t lock; /* below it */
 	struct arena *arena;  /* of labels and counts; made in open */
 	struct label_groups groups;
@@ -49,12 +52,16 @@ static struct label_set labels_with(
 	return label_choice_of(a, &v->by, &with);
 }
 
+/* NULL: it takes too much memory, or the run is over. */
 static double *counts_of(
 	struct values *v, struct arena *scratch, const struct label_set *row, struct text value)
 {
 	struct label_set s = labels_with(v, scratch, row, value);
 	uint32_t g = label_groups_find(&v->groups, &s);
 	if (g == LABEL_GROUP_NONE) {
+		uint64_t bytes = v->op.steps.n * sizeof(double);
+		if (exec_need(v->x, bytes) < 0 || interrupt_after(LABELS_WORK + bytes / 8) < 0)
+			return NULL;
 		s = label_set_copy(v->arena, &s);
 		g = label_groups_put(&v->groups, &s);
 		vec_push(&v->counts, arena_calloc(v->arena, v->op.steps.n * sizeof(double)));
@@ -92,6 +99,7 @@ static void know(struct values *v, struct known new)
 	if (++v->n_known * 2 > v->n_slots) {
 		struct known *old = v->known;
 		size_t n_old = v->n_slots;
+		budget_take(v->x->budget, (n_old ? n_old : 1024) * sizeof *v->known);
 		v->n_slots = n_old ? n_old * 2 : 1024;
 		v->known = xcalloc(v->n_slots, sizeof *v->known);
 		for (size_t i = 0; i < n_old; i++)
@@ -116,16 +124,25 @@ static double *counts_of_cell(struct values *v, struct worker *w, size_t i, cons
 	double *counts = counts_of(v, w->scratch, &v->inner->labels[i],
 		(struct text){ (const char *)text.data, (uint32_t)text.len });
 	arena_release(w->scratch, mark);
-	if (is_float)
+	if (is_float && counts)
 		know(v, (struct known){ v->base[i], bits, counts });
 	return counts;
 }
 
-static void count_row(struct values *v, struct worker *w, size_t i, const struct row *row)
+static int count_row(struct values *v, struct worker *w, size_t i, const struct row *row)
 {
-	for (uint32_t t = 0; t < row->n; t++)
-		if (row->kind[t])
-			counts_of_cell(v, w, i, row, t)[t] += 1;
+	for (uint32_t t = 0; t < row->n; t++) {
+		double *counts = row->kind[t] ? counts_of_cell(v, w, i, row, t) : NULL;
+		if (!row->kind[t])
+			continue;
+		if (!counts)
+			return exec_check(v->x);
+		counts[t] += 1;
+		int r = interrupt_after(row->h ? CELL_WORK : VALUE_WORK);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int read_row(void *arg, struct worker *w, size_t i)
@@ -135,7 +152,7 @@ static int read_row(void *arg, struct worker *w, size_t i)
 	int r = op_row(v->inner, w, i, &row);
 	if (r == 0) {
 		pthread_mutex_lock(&v->lock);
-		count_row(v, w, i, &row);
+		r = count_row(v, w, i, &row);
 		pthread_mutex_unlock(&v->lock);
 	}
 	row_fini(&row);
@@ -161,6 +178,8 @@ static void choose_labels(struct values *v, struct exec *x)
 static int by_labels(const void *pa, const void *pb, void *arg)
 {
 	const struct label_set *sets = arg;
+	if (interrupt_after(LABELS_WORK) < 0)
+		return 0;
 	return label_set_cmp(&sets[*(const uint32_t *)pa], &sets[*(const uint32_t *)pb]);
 }
 
@@ -179,14 +198,18 @@ static void sort_rows(struct values *v, struct exec *x)
 	v->op.n_rows = n;
 }
 
-static void number_bases(struct values *v, struct exec *x)
+static int number_bases(struct values *v, struct exec *x)
 {
 	struct label_groups bases = { .arena = x->arena };
 	v->base = arena_alloc(x->arena, v->inner->n_rows * sizeof *v->base);
 	for (size_t i = 0; i < v->inner->n_rows; i++) {
 		struct label_set s = labels_with(v, x->arena, &v->inner->labels[i], (struct text){ NULL, 0 });
 		v->base[i] = label_groups_put(&bases, &s);
+		int r = interrupt_after(3 * LABELS_WORK);
+		if (r < 0)
+			return r;
 	}
+	return 0;
 }
 
 static int open_values(struct op *op, struct exec *x)
@@ -201,8 +224,10 @@ static int open_values(struct op *op, struct exec *x)
 	choose_labels(v, x);
 	v->arena = arena_new(x->budget);
 	v->groups.arena = v->arena;
-	number_bases(v, x);
-	int r = op_prepare(v->inner, x);
+	v->x = x;
+	int r = number_bases(v, x);
+	if (r == 0)
+		r = op_prepare(v->inner, x);
 	if (r == 0)
 		r = exec_rows(x, v->inner->n_rows, read_row, v);
 	if (r == 0)
@@ -232,6 +257,8 @@ static void free_values(struct op *op)
 {
 	struct values *v = (struct values *)op;
 	vec_fini(&v->counts);
+	if (v->n_slots)
+		budget_give(v->x->budget, v->n_slots * sizeof *v->known);
 	free(v->known);
 	arena_free(v->arena);
 	pthread_mutex_destroy(&v->lock);

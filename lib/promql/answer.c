@@ -5,6 +5,7 @@
  */
 #include "lib/promql/answer.h"
 
+#include "lib/base/clock.h"
 #include "lib/promql/extended_range.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #define BATCH_BYTES  (8u << 20) /* a thread's share of what waits to be given away */
 #define BATCH_GROUPS 64u        /* a thread's, at most */
 #define POINT_BYTES  24u
+#define FIRST_POINTS 10000u /* that a group is taken to have before one was seen */
 
 struct group {
 	size_t first, n; /* in by_labels */
@@ -23,6 +25,7 @@ struct points {
 	int64_t *t;
 	double *v;
 	const struct float_histogram **h; /* NULL: none; owned */
+	uint64_t held;                    /* bytes */
 };
 
 struct answering {
@@ -41,6 +44,8 @@ static int by_labels(const void *x, const void *y, void *arg)
 {
 	const struct answering *a = arg;
 	size_t i = *(const size_t *)x, j = *(const size_t *)y;
+	if (interrupt_after(LABELS_WORK) < 0)
+		return 0;
 	int order = label_set_cmp(&a->labels[i], &a->labels[j]);
 	return order ? order : i < j ? -1 : 1;
 }
@@ -67,15 +72,20 @@ static struct op labels_of(const struct plan *p)
 	return op;
 }
 
-static void find_final_labels(struct answering *a)
+static int find_final_labels(struct answering *a)
 {
 	struct op from = labels_of(a->plan);
 	a->n_rows = from.n_rows;
 	a->labels = arena_alloc(a->x->arena, a->n_rows * sizeof a->labels[0]);
-	for (size_t i = 0; i < a->n_rows; i++)
+	for (size_t i = 0; i < a->n_rows; i++) {
 		a->labels[i] = op_row_drops_name(&from, i)
 				       ? labels_without_metadata(a->x->arena, &from.labels[i])
 				       : from.labels[i];
+		int r = interrupt_after(LABELS_WORK);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static void find_groups(struct answering *a, bool is_by_labels)
@@ -111,22 +121,31 @@ static void points_fini(struct points *p)
 	*p = (struct points){ 0 };
 }
 
-static void points_new(struct points *p, size_t n, bool has_histograms)
+static void hold(struct points *p, struct budget *budget, uint64_t bytes)
+{
+	p->held += bytes;
+	budget_take(budget, bytes);
+}
+
+static void points_new(struct points *p, struct budget *budget, size_t n, bool has_histograms)
 {
 	*p = (struct points){
 		.t = xmalloc((n + 1) * sizeof p->t[0]),
 		.v = xmalloc((n + 1) * sizeof p->v[0]),
 		.h = has_histograms ? xcalloc(n + 1, sizeof p->h[0]) : NULL,
 	};
+	hold(p, budget, n * POINT_BYTES);
 }
 
 /* Takes the row's histograms. */
-static void points_of_row(const struct steps *steps, struct row *row, struct points *out)
+static void points_of_row(
+	const struct steps *steps, struct row *row, struct budget *budget, struct points *out)
 {
 	size_t n = 0;
 	for (uint32_t k = 0; k < row->n; k++)
 		n += row->kind[k] != CELL_NONE;
-	points_new(out, n, row->h);
+	points_new(out, budget, n, row->h);
+	hold(out, budget, row->held);
 	for (uint32_t k = 0; k < row->n; k++) {
 		if (row->kind[k] == CELL_NONE)
 			continue;
@@ -173,17 +192,17 @@ static int compute_rows(
 	if (r == -EEXIST)
 		r = exec_fail(w->exec, -EINVAL, "vector cannot contain metrics with the same labelset");
 	if (r == 0)
-		points_of_row(&op->steps, &row, out);
+		points_of_row(&op->steps, &row, w->exec->budget, out);
 	row_fini(&row);
 	return r;
 }
 
 /* A selector's own samples, floats and histograms in the order of time. */
 static void points_of_columns(const struct range_input *in, const struct range_columns *c, int64_t start,
-	int64_t end, struct points *out)
+	int64_t end, struct budget *budget, struct points *out)
 {
 	size_t n = c->n_floats + c->n_histograms, f = 0, h = 0;
-	points_new(out, n + 2, c->n_histograms);
+	points_new(out, budget, n + 2, c->n_histograms);
 	if ((in->is_anchored || in->is_smoothed) && n) {
 		out->n = extended_floats(c->float_t, c->v, n, start, end, in->is_smoothed, out->t, out->v);
 		return;
@@ -193,8 +212,10 @@ static void points_of_columns(const struct range_input *in, const struct range_c
 			f < c->n_floats && (h == c->n_histograms || c->float_t[f] < c->histogram_t[h]);
 		out->t[k] = is_float ? c->float_t[f] : c->histogram_t[h];
 		out->v[k] = is_float ? c->v[f] : 0;
-		if (!is_float)
+		if (!is_float) {
 			out->h[k] = float_histogram_copy(c->h[h]);
+			hold(out, budget, float_histogram_bytes(out->h[k]));
+		}
 		f += is_float;
 		h += !is_float;
 	}
@@ -212,8 +233,8 @@ static int compute_selected(struct answering *a, struct worker *w, size_t row, s
 	if ((in->is_anchored || in->is_smoothed) && c.n_histograms)
 		r = exec_fail(w->exec, -EINVAL, "%s modifier is not supported with histograms",
 			in->is_anchored ? "anchored" : "smoothed");
-	else
-		points_of_columns(in, &c, start, end, out);
+	else if ((r = exec_need(w->exec, (c.n_floats + c.n_histograms) * POINT_BYTES)) == 0)
+		points_of_columns(in, &c, start, end, w->exec->budget, out);
 	range_let_go(in, w, &c);
 	return r;
 }
@@ -225,16 +246,15 @@ static int compute_group(void *arg, struct worker *w, size_t i)
 	struct op *op = a->plan->root ? a->plan->root : a->plan->range->inner;
 	int r = op ? compute_rows(a, w, g, op, &a->batch[i])
 		   : compute_selected(a, w, a->by_labels[g->first], &a->batch[i]);
-	if (r == 0) {
-		budget_take(a->x->budget, a->batch[i].n * POINT_BYTES);
-		exec_count_samples(a->x, (int64_t)a->batch[i].n);
-	}
+	exec_count_samples(a->x, (int64_t)a->batch[i].n);
 	return r;
 }
 
+/* What the asker makes of it, and the time that he lets it wait, is no time of the query's. */
 static int give_away(struct answering *a, size_t n, const struct promql_sink *sink, uint64_t *n_series)
 {
 	int r = 0;
+	int64_t began = a->x->until_us ? clock_monotonic_us() : 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		const struct points *p = &a->batch[i];
 		const struct group *g = &a->groups[a->batch_first + i];
@@ -250,42 +270,62 @@ static int give_away(struct answering *a, size_t n, const struct promql_sink *si
 		++*n_series;
 		r = sink->series(sink->arg, &s);
 	}
+	if (a->x->until_us)
+		a->x->until_us += clock_monotonic_us() - began;
 	return r < 0 ? exec_fail(a->x, -ECANCELED, "query was canceled in expression evaluation") : 0;
 }
 
 static void forget(struct answering *a, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		budget_give(a->x->budget, a->batch[i].n * POINT_BYTES);
+		budget_give(a->x->budget, a->batch[i].held);
 		exec_count_samples(a->x, -(int64_t)a->batch[i].n);
 		points_fini(&a->batch[i]);
 	}
 }
 
-/* The result counts as a whole towards the limit of samples where upstream would hold it as a whole; here a batch is held. */
-static size_t batch_size(const struct answering *a)
+/*
+ * The result counts as a whole towards the limit of samples where upstream would hold it as a whole; here a batch is held. How large a group
+ * is tells the batch before: one of histograms, or of raw samples, may be anything.
+ */
+static size_t batch_size(const struct answering *a, uint64_t group_bytes)
 {
-	const struct op *op = a->plan->root ? a->plan->root : a->plan->range->inner;
-	size_t points = op ? op->steps.n : 1000;
-	size_t n = BATCH_BYTES / (points * POINT_BYTES);
+	size_t n = BATCH_BYTES / MAX_OF(group_bytes, 1u);
 	return MAX_OF(MIN_OF(n, BATCH_GROUPS), 1u) * a->x->threads;
+}
+
+static uint64_t mean_bytes(const struct answering *a, size_t n)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < n; i++)
+		sum += a->batch[i].held;
+	return n ? sum / n : 0;
 }
 
 int answer(struct exec *x, const struct plan *p, bool is_by_labels, const struct promql_sink *sink,
 	uint64_t *n_series)
 {
 	struct answering a = { .x = x, .plan = p };
-	find_final_labels(&a);
+	int r = find_final_labels(&a);
+	if (r < 0)
+		return r;
 	find_groups(&a, is_by_labels);
-	size_t size = batch_size(&a);
-	a.batch = xcalloc(size, sizeof a.batch[0]);
-	int r = 0;
-	for (; a.batch_first < a.n_groups && r == 0; a.batch_first += size) {
+	const struct op *op = p->root ? p->root : p->range->inner;
+	size_t size = batch_size(&a, FIRST_POINTS * POINT_BYTES);
+	if (op)
+		size = MIN_OF(size, batch_size(&a, op->steps.n * POINT_BYTES));
+	a.batch = xcalloc(BATCH_GROUPS * x->threads, sizeof a.batch[0]);
+	r = exec_check(x);
+	while (a.batch_first < a.n_groups && r == 0) {
 		size_t n = MIN_OF(size, a.n_groups - a.batch_first);
 		r = exec_rows(x, n, compute_group, &a);
 		if (r == 0)
+			r = exec_check(x);
+		if (r == 0)
 			r = give_away(&a, n, sink, n_series);
+		size = batch_size(&a, mean_bytes(&a, n));
 		forget(&a, n);
+		a.batch_first += n;
 	}
 	free(a.batch);
 	return r;

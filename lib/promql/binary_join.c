@@ -99,6 +99,8 @@ static void join_columns(struct join *j, struct worker *w, struct sides s, struc
 		struct value got;
 		if (!s.left->kind[t] || !s.right->kind[t])
 			continue;
+		if (interrupt_after(CELL_WORK) < 0)
+			break;
 		enum binary_outcome o =
 			binary_cell(&j->cells, row_cell(s.left, t), row_cell(s.right, t), &got);
 		if (o != BINARY_REFUSED)
@@ -165,6 +167,8 @@ static int join_many_row(struct cellwise *c, uint32_t m)
 	for (uint32_t t = 0; t < row.n && r == 0; t++) {
 		if (!row.kind[t])
 			continue;
+		if (row.h && (r = interrupt_after(CELL_WORK)) < 0)
+			break;
 		if (c->has_one && c->one.kind[t])
 			r = meet(c, t, row_cell(&row, t), row_cell(&c->one, t),
 				join_plan_row(p, m, one_row_at(c, t)));

@@ -20,10 +20,9 @@ static int open_with_scalar(struct op *op, struct exec *x)
 	struct with_scalar *b = (struct with_scalar *)op;
 	const struct expr *e = op->expr;
 	b->cells = (struct binary_cells){ .expr = e, .exec = x };
-	if (!b->vector || !(binary_op_changes_metric(e->binary.op) || e->binary.returns_bool))
-		op_keep_labels(op, b->vector ? b->vector : b->left);
-	else
-		op_drop_names(op, x, b->vector);
+	if (b->vector && (binary_op_changes_metric(e->binary.op) || e->binary.returns_bool))
+		return op_drop_names(op, x, b->vector);
+	op_keep_labels(op, b->vector ? b->vector : b->left);
 	return 0;
 }
 
@@ -85,7 +84,7 @@ static int row_with_scalar(struct op *op, struct worker *w, size_t i, struct row
 		with_columns(b, w, &in, out);
 	else
 		for (uint32_t t = 0; t < in.n && r == 0; t++)
-			if (in.kind[t])
+			if (in.kind[t] && (r = interrupt_after(CELL_WORK)) == 0)
 				with_cell(b, w, &in, t, out);
 	row_fini(&in);
 	return r;

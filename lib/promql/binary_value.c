@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/promql/binary_value.h"
 
+#include "lib/base/interrupt.h"
 #include "lib/base/mem.h"
 #include "lib/tsdb/histogram_sum.h"
 
 #include <errno.h>
 #include <math.h>
+
+#define STRETCH        8192u /* cells of a long column, between two questions whether to go on */
+#define OPERATION_WORK 8u    /* of a cell; powers take longer, additions don't */
 
 #define COLUMN(expression)                 \
 	for (uint32_t i = 0; i < n; i++) { \
@@ -22,7 +26,7 @@
 	}                                       \
 	return
 
-void binary_columns(enum binary_op op, uint32_t n, const double *restrict l, const double *restrict r,
+static void columns(enum binary_op op, uint32_t n, const double *restrict l, const double *restrict r,
 	double *restrict out, uint8_t *restrict holds)
 {
 	switch (op) {
@@ -44,6 +48,17 @@ void binary_columns(enum binary_op op, uint32_t n, const double *restrict l, con
 	case OP_UNLESS:
 	case OP_TRIM_UPPER:
 	case OP_TRIM_LOWER: break;
+	}
+}
+
+void binary_columns(enum binary_op op, uint32_t n, const double *restrict l, const double *restrict r,
+	double *restrict out, uint8_t *restrict holds)
+{
+	for (uint32_t from = 0, part; from < n; from += part) {
+		part = MIN_OF(n - from, STRETCH);
+		columns(op, part, l + from, r + from, out + from, holds + from);
+		if (part == STRETCH && interrupt_after(OPERATION_WORK * STRETCH) < 0)
+			break;
 	}
 }
 

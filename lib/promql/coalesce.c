@@ -20,8 +20,12 @@ static int open_merge(struct op *op, struct exec *x)
 	struct label_groups groups = { .arena = x->arena };
 	size_t n = m->inner->n_rows;
 	uint32_t *of = arena_alloc(x->arena, n * sizeof *of);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		of[i] = label_groups_put(&groups, &m->inner->labels[i]);
+		int r = interrupt_after(LABELS_WORK);
+		if (r < 0)
+			return r;
+	}
 	op_keep_labels(op, m->inner);
 	m->is_plain = groups.n == n;
 	if (m->is_plain)

@@ -17,6 +17,11 @@
 /* Whose rows this thread is computing: an exec_rows within another one's fn stays on its thread. */
 static _Thread_local struct worker *at_work;
 
+static int is_over(void *exec)
+{
+	return exec_check(exec);
+}
+
 void exec_init(struct exec *x, struct series_source *source, struct budget *budget, unsigned threads)
 {
 	if (!threads) {
@@ -33,7 +38,13 @@ void exec_init(struct exec *x, struct series_source *source, struct budget *budg
 	pthread_mutex_init(&x->lock, NULL);
 	x->workers = xcalloc(x->threads, sizeof x->workers[0]);
 	for (unsigned i = 0; i < x->threads; i++)
-		x->workers[i] = (struct worker){ .exec = x, .number = i, .scratch = arena_new(budget) };
+		x->workers[i] = (struct worker){
+			.exec = x,
+			.number = i,
+			.scratch = arena_new(budget),
+			.samples = { .budget = budget },
+			.interrupt = { .ask = is_over, .arg = x },
+		};
 }
 
 void exec_fini(struct exec *x)
@@ -63,6 +74,12 @@ int exec_fail(struct exec *x, int r, const char *fmt, ...)
 	return r;
 }
 
+static int fail_of_memory(struct exec *x)
+{
+	return exec_fail(x, -ENOMEM, "query needs more memory than it may use, which is %" PRIu64 " bytes",
+		x->budget->limit);
+}
+
 int exec_check(struct exec *x)
 {
 	int failed = atomic_load_explicit(&x->failed, memory_order_relaxed);
@@ -73,13 +90,20 @@ int exec_check(struct exec *x)
 	if (x->until_us && clock_monotonic_us() >= x->until_us)
 		return exec_fail(x, -ETIME, "query timed out in expression evaluation");
 	if (budget_is_exceeded(x->budget))
-		return exec_fail(x, -ENOMEM,
-			"query needs more memory than it may use, which is %" PRIu64 " bytes",
-			x->budget->limit);
+		return fail_of_memory(x);
 	if (x->max_samples && atomic_load_explicit(&x->samples_now, memory_order_relaxed) > x->max_samples)
 		return exec_fail(x, -EDQUOT,
 			"query processing would load too many samples into memory in query execution");
 	return 0;
+}
+
+int exec_need(struct exec *x, uint64_t bytes)
+{
+	const struct budget *b = x->budget;
+	if (!b || !b->limit)
+		return 0;
+	uint64_t used = atomic_load_explicit(&b->used, memory_order_relaxed);
+	return used > b->limit || bytes > b->limit - used ? fail_of_memory(x) : 0;
 }
 
 void exec_count_samples(struct exec *x, int64_t n)
@@ -118,6 +142,7 @@ static void take_part(void *arg, unsigned number)
 {
 	struct share *s = arg;
 	struct worker *w = &s->exec->workers[number];
+	struct interrupt *before = interrupt_enter(&w->interrupt);
 	at_work = w;
 	while (!atomic_load_explicit(&s->r, memory_order_relaxed)) {
 		size_t i = atomic_fetch_add_explicit(&s->next, s->batch, memory_order_relaxed);
@@ -131,6 +156,7 @@ static void take_part(void *arg, unsigned number)
 			atomic_store_explicit(&s->r, r, memory_order_relaxed);
 	}
 	at_work = NULL;
+	interrupt_leave(before);
 }
 
 int exec_rows(struct exec *x, size_t n, int (*fn)(void *arg, struct worker *w, size_t i), void *arg)

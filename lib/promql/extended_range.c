@@ -2,6 +2,8 @@
 /* promql/functions.go: extendedRate, extendedHistogramRate. */
 #include "lib/promql/extended_range.h"
 
+#include "lib/base/interrupt.h"
+
 #include <errno.h>
 
 /* The samples that the ends of a window come from; those of [from, to) lie within it and aren't an end. */
@@ -257,8 +259,10 @@ static void rate_of_histograms(
 int extended_rate(const struct range_series *s, struct row *out, bool is_counter, bool is_rate)
 {
 	struct histogram_rate r = { .is_smoothed = s->input->is_smoothed, .is_counter = is_counter };
-	for (uint32_t i = 0; i < s->n; i++) {
+	int over = 0;
+	for (uint32_t i = 0; i < s->n && over == 0; i++) {
 		uint32_t floats = range_n_floats(s, i), histograms = range_n_histograms(s, i);
+		over = interrupt_after(2ul * floats + RANGE_HISTOGRAM_WORK * (uint64_t)histograms);
 		if (floats && histograms)
 			range_say(s, RANGE_MIXED);
 		else if (histograms)
@@ -270,5 +274,5 @@ int extended_rate(const struct range_series *s, struct row *out, bool is_counter
 	histogram_sum_fini(&r.right);
 	histogram_sum_fini(&r.result);
 	histogram_sum_fini(&r.lost);
-	return 0;
+	return over;
 }

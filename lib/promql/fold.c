@@ -15,6 +15,11 @@
 #define HAS_HISTOGRAM  2
 #define IS_INCREMENTAL 4 /* of avg: a is the mean */
 
+size_t fold_bytes(uint32_t n)
+{
+	return n * (COLUMNS * sizeof(double) + 1ul);
+}
+
 void fold_init(struct fold *f, const struct expr *e, uint32_t n, struct budget *budget)
 {
 	double *columns = xcalloc(n, COLUMNS * sizeof *columns + 1);
@@ -28,7 +33,7 @@ void fold_init(struct fold *f, const struct expr *e, uint32_t n, struct budget *
 		.floats = columns + 3ul * n,
 		.seen = (uint8_t *)(columns + (size_t)COLUMNS * n),
 	};
-	budget_take(budget, n * (COLUMNS * sizeof *columns + 1ul));
+	budget_take(budget, fold_bytes(n));
 	bool is_extreme = e->aggregate.op == AGG_MIN || e->aggregate.op == AGG_MAX;
 	for (uint32_t t = 0; is_extreme && t < n; t++)
 		f->a[t] = NAN;
@@ -38,7 +43,7 @@ void fold_fini(struct fold *f)
 {
 	if (!f->a)
 		return;
-	budget_give(f->budget, f->n * (COLUMNS * sizeof f->a[0] + 1ul));
+	budget_give(f->budget, fold_bytes(f->n));
 	for (uint32_t t = 0; f->h && t < f->n; t++)
 		fold_histogram_free(f->h[t]);
 	free(f->h);
@@ -52,7 +57,7 @@ static struct fold_histogram *histogram_at(struct fold *f, uint32_t t)
 	if (!f->h)
 		f->h = xcalloc(f->n, sizeof f->h[0]);
 	if (!f->h[t])
-		f->h[t] = fold_histogram_new(f->expr);
+		f->h[t] = fold_histogram_new(f->expr, f->budget);
 	return f->h[t];
 }
 
@@ -211,8 +216,11 @@ void fold_add(struct fold *f, struct exec *x, const struct row *row, struct text
 {
 	add_floats(f, row);
 	for (uint32_t t = 0; row->h && t < f->n; t++)
-		if (row->kind[t] == CELL_HISTOGRAM)
+		if (row->kind[t] == CELL_HISTOGRAM) {
 			add_histogram(f, x, row, t, name);
+			if (interrupt_after(CELL_WORK) < 0)
+				break;
+		}
 }
 
 /* To a mean, that of n values. */
@@ -275,7 +283,7 @@ void fold_merge(struct fold *f, struct exec *x, struct fold *later, struct text 
 	settle_infinite(f);
 	settle_infinite(later);
 	for (uint32_t t = 0; t < f->n; t++) {
-		if (later->h && later->h[t])
+		if (later->h && later->h[t] && interrupt_after(CELL_WORK) == 0)
 			fold_histogram_merge(histogram_at(f, t), x, later->h[t], name);
 		if (f->seen[t] & later->seen[t] & HAS_FLOAT) {
 			merge_floats(f, later, t);
@@ -310,7 +318,7 @@ void fold_finish(struct fold *f, struct exec *x)
 	settle_infinite(f);
 	for (uint32_t t = 0; t < f->n; t++) {
 		is_mixed |= (f->seen[t] & HAS_FLOAT) && (f->seen[t] & HAS_HISTOGRAM);
-		if (f->h && f->h[t])
+		if (f->h && f->h[t] && interrupt_after(CELL_WORK) == 0)
 			fold_histogram_finish(f->h[t], x, !(f->seen[t] & HAS_FLOAT));
 	}
 	if (is_mixed)
@@ -325,7 +333,7 @@ void fold_row(const struct fold *f, struct worker *w, struct row *out)
 		const struct float_histogram *h = has_histogram ? fold_histogram_result(f->h[t]) : NULL;
 		if (has_float && !has_histogram)
 			row_set(out, t, value_at(f, t));
-		else if (h)
+		else if (h && interrupt_after(CELL_WORK) == 0)
 			row_set_histogram(w, out, t, float_histogram_copy(h));
 	}
 }

@@ -30,6 +30,7 @@ struct fold {
 	bool has_overflowed;       /* of avg: at some step means are incremental */
 };
 
+size_t fold_bytes(uint32_t n); /* what one takes, without histograms */
 void fold_init(struct fold *f, const struct expr *e, uint32_t n, struct budget *budget);
 void fold_fini(struct fold *f);
 

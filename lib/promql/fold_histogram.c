@@ -14,11 +14,27 @@ struct fold_histogram {
 	bool has_reset,
 		has_no_reset; /* histograms that are known to be, and known not to be, counter resets */
 	struct float_histogram *result;
+	struct budget *budget;
+	uint64_t held; /* bytes that it was charged for */
 };
 
-struct fold_histogram *fold_histogram_new(const struct expr *e)
+static void hold(struct fold_histogram *f, uint64_t bytes)
+{
+	f->held += bytes;
+	budget_take(f->budget, bytes);
+}
+
+/* What a sum takes that begins with h: each bucket and what rounding took of it, and the result in the end. */
+static uint64_t bytes_like(const struct float_histogram *h)
+{
+	return 3 * float_histogram_bytes(h);
+}
+
+struct fold_histogram *fold_histogram_new(const struct expr *e, struct budget *budget)
 {
 	struct fold_histogram *f = xcalloc(1, sizeof *f);
+	f->budget = budget;
+	hold(f, sizeof *f);
 	f->expr = e;
 	f->is_avg = e->aggregate.op == AGG_AVG;
 	return f;
@@ -35,6 +51,7 @@ void fold_histogram_free(struct fold_histogram *f)
 	if (!f)
 		return;
 	drop_sums(f);
+	budget_give(f->budget, f->held);
 	free(f->result);
 	free(f);
 }
@@ -61,6 +78,8 @@ void fold_histogram_add(
 	f->has_reset |= h->reset_hint == RESET_YES;
 	f->has_no_reset |= h->reset_hint == RESET_NO;
 	int noted = 0;
+	if (!f->is_begun)
+		hold(f, bytes_like(h));
 	if (f->is_avg)
 		noted = histogram_average_add(&f->average, h);
 	else if (!f->is_begun)
@@ -82,6 +101,8 @@ void fold_histogram_merge(
 	int noted = 0;
 	if (!f->is_avg)
 		histogram_sum_settle(&later->sum);
+	if (!f->is_begun && !f->is_avg)
+		hold(f, bytes_like(&later->sum.value));
 	if (f->is_avg)
 		noted = histogram_average_merge(&f->average, &later->average);
 	else if (!f->is_begun)

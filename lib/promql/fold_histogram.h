@@ -10,8 +10,9 @@
 
 struct fold_histogram;
 
-struct fold_histogram *fold_histogram_new(const struct expr *e); /* a sum or an avg */
-void fold_histogram_free(struct fold_histogram *f);              /* NULL is fine */
+/* Of a sum or an avg. The budget is borrowed, and charged for about what it takes. */
+struct fold_histogram *fold_histogram_new(const struct expr *e, struct budget *budget);
+void fold_histogram_free(struct fold_histogram *f); /* NULL is fine */
 
 /* The name is that of the histogram's metric, for messages. */
 void fold_histogram_add(

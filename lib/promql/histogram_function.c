@@ -55,7 +55,9 @@ static const struct {
 static int summary_open(struct op *op, struct exec *x)
 {
 	struct op *inner = ((struct summary_op *)op)->inner;
-	op_drop_names(op, x, inner);
+	int r = op_drop_names(op, x, inner);
+	if (r < 0)
+		return r;
 	if (x->delayed_name_removal)
 		return 0;
 	struct label_set *labels = arena_alloc(x->arena, (op->n_rows + 1) * sizeof *labels);
@@ -74,6 +76,8 @@ static int summary_row(struct op *op, struct worker *w, size_t i, struct row *ou
 			row_set(out, k, o->summary(out->h[k]));
 		else
 			out->kind[k] = CELL_NONE;
+		if (out->h)
+			r = interrupt_after(CELL_WORK);
 	}
 	row_fini(out);
 	return r;

@@ -362,8 +362,11 @@ static int position_row(struct op *op, struct worker *w, size_t i, struct row *o
 		k.native = row_new(w, op->steps.n);
 		r = op_row(o->inner, w, k.g->native, &k.native);
 	}
-	for (uint32_t step = 0; step < op->steps.n && r == 0; step++)
+	uint64_t step_work = 20 * k.g->n_buckets + (k.native.h ? CELL_WORK : 0);
+	for (uint32_t step = 0; step < op->steps.n && r == 0; step++) {
 		compute_step(&k, step, out);
+		r = interrupt_after(step_work);
+	}
 	row_fini(&k.native);
 	if (r == 0)
 		annotate_row(&k, has_bound);

@@ -61,6 +61,8 @@ static int by_target(const void *x, const void *y, void *arg)
 {
 	const struct label_set *labels = arg;
 	size_t i = *(const size_t *)x, j = *(const size_t *)y;
+	if (interrupt_after(LABELS_WORK) < 0)
+		return 0;
 	int order = cmp_target(&labels[i], &labels[j]);
 	return order ? order : i < j ? -1 : i > j;
 }
@@ -69,6 +71,8 @@ static int by_target_and_name(const void *x, const void *y, void *arg)
 {
 	const struct label_set *labels = arg;
 	size_t i = *(const size_t *)x, j = *(const size_t *)y;
+	if (interrupt_after(LABELS_WORK) < 0)
+		return 0;
 	int order = cmp_target(&labels[i], &labels[j]);
 	if (!order)
 		order = text_cmp(
@@ -132,6 +136,9 @@ static int read_times(void *arg, struct worker *w, size_t i)
 static int load_times(struct info_op *o)
 {
 	uint32_t steps = o->op.steps.n;
+	int r = exec_need(o->x, o->n_info * steps * (sizeof(double) + 1ul));
+	if (r < 0)
+		return r;
 	o->times = arena_calloc(o->x->arena, o->info->n_rows * sizeof o->times[0]);
 	for (size_t i = 0; i < o->n_info; i++)
 		o->times[o->sorted_info[i]] = (struct row){
@@ -178,6 +185,8 @@ static int find_combinations(struct info_op *o, struct target *t)
 		size_t *now = all.data + all.len;
 		for (size_t g = 0; g < width && r == 0; g++)
 			r = find_newest(o, &t->groups[g], k, &now[g]);
+		if (r == 0)
+			r = interrupt_after(10 * width + t->n_combinations);
 		while (old < t->n_combinations &&
 			memcmp(all.data + old * width, now, width * sizeof *now) != 0)
 			old++;
@@ -268,14 +277,15 @@ static int meet(struct info_op *o, const size_t *rows, size_t n, const struct ta
 	return 0;
 }
 
-static void make_rows(struct info_op *o, const struct target *const *of)
+static int make_rows(struct info_op *o, const struct target *const *of)
 {
 	VEC(struct label_set) labels = { 0 };
 	VEC(bool) drops = { 0 };
 	bool may_lack = may_lack_info(o);
-	for (size_t i = 0; i < o->inner->n_rows; i++) {
+	int r = 0;
+	for (size_t i = 0; i < o->inner->n_rows && r == 0; i++) {
 		const struct target *t = of[i];
-		for (uint32_t c = 0; c < (t ? t->n_combinations : 1); c++) {
+		for (uint32_t c = 0; c < (t ? t->n_combinations : 1) && r == 0; c++) {
 			struct info_row row = { .inner = i, .target = t, .combination = c };
 			struct label_set set = o->inner->labels[i];
 			const size_t *series = t ? t->combinations + c * t->n_groups : NULL;
@@ -286,6 +296,7 @@ static void make_rows(struct info_op *o, const struct target *const *of)
 			vec_push(&o->rows, row);
 			vec_push(&labels, set);
 			vec_push(&drops, op_row_drops_name(o->inner, i));
+			r = interrupt_after(LABELS_WORK * (t ? t->n_groups + 1 : 1));
 		}
 	}
 	o->op.n_rows = o->rows.len;
@@ -293,6 +304,7 @@ static void make_rows(struct info_op *o, const struct target *const *of)
 	o->op.drops_name = arena_copy(o->x->arena, drops.data, drops.len * sizeof drops.data[0]);
 	vec_fini(&labels);
 	vec_fini(&drops);
+	return r;
 }
 
 static int info_open(struct op *op, struct exec *x)
@@ -312,7 +324,7 @@ static int info_open(struct op *op, struct exec *x)
 	if (r == 0)
 		r = meet(o, rows, n, of);
 	if (r == 0)
-		make_rows(o, of);
+		r = make_rows(o, of);
 	return r;
 }
 

@@ -3,6 +3,9 @@
 
 #include "lib/promql/scalar.h"
 
+#define STRETCH       4096u /* steps between two questions whether to go on */
+#define FUNCTION_WORK 10u   /* that a function is, of one float */
+
 struct instant_op {
 	struct op op;
 	const struct instant_kernel *kernel; /* NULL: not instant_new's */
@@ -25,8 +28,7 @@ static size_t instant_children(const struct op *op, struct op **out, size_t room
 
 static int instant_open(struct op *op, struct exec *x)
 {
-	op_drop_names(op, x, ((struct instant_op *)op)->inner);
-	return 0;
+	return op_drop_names(op, x, ((struct instant_op *)op)->inner);
 }
 
 static int instant_prepare(struct op *op, struct exec *x)
@@ -56,10 +58,13 @@ static int instant_row(struct op *op, struct worker *w, size_t i, struct row *ou
 	if (o->kernel->of_row)
 		o->kernel->of_row(op, o->param_values, out);
 	else
-		for (uint32_t k = 0; k < out->n; k++)
+		for (uint32_t k = 0; k < out->n; k++) {
+			if (k % STRETCH == STRETCH - 1 && (r = interrupt_after(FUNCTION_WORK * STRETCH)) < 0)
+				break;
 			if (out->kind[k])
 				out->v[k] = o->kernel->of_float(out->v[k]);
-	return 0;
+		}
+	return r;
 }
 
 static void instant_explain(const struct op *op, struct buf *out)
@@ -129,10 +134,9 @@ static int negate_open(struct op *op, struct exec *x)
 {
 	struct op *inner = ((struct instant_op *)op)->inner;
 	op->is_scalar = inner->is_scalar;
-	if (op->is_scalar)
-		op_keep_labels(op, inner);
-	else
-		op_drop_names(op, x, inner);
+	if (!op->is_scalar)
+		return op_drop_names(op, x, inner);
+	op_keep_labels(op, inner);
 	return 0;
 }
 
@@ -144,6 +148,8 @@ static int negate_row(struct op *op, struct worker *w, size_t i, struct row *out
 		if (out->kind[k] != CELL_HISTOGRAM)
 			continue;
 		const struct float_histogram *h = out->h[k];
+		if ((r = interrupt_after(CELL_WORK)) < 0)
+			break;
 		out->h[k] = float_histogram_mul(h, -1);
 		free((void *)(uintptr_t)h);
 	}
@@ -178,7 +184,7 @@ static int invariant_row(struct op *op, struct worker *w, size_t i, struct row *
 	for (uint32_t k = 0; k < out->n && r == 0; k++)
 		if (one.kind[0] == CELL_FLOAT)
 			row_set(out, k, one.v[0]);
-		else if (one.kind[0] == CELL_HISTOGRAM)
+		else if (one.kind[0] == CELL_HISTOGRAM && (r = interrupt_after(CELL_WORK)) == 0)
 			row_set_histogram(w, out, k, float_histogram_copy(one.h[0]));
 	row_fini(&one);
 	return r;

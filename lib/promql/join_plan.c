@@ -79,7 +79,7 @@ static uint32_t part_of(const struct join_part *parts, size_t from, size_t to, u
 }
 
 /* What row m of the many side can give. */
-static void plan_many_row(struct planner *p, uint32_t m)
+static int plan_many_row(struct planner *p, uint32_t m)
 {
 	struct join_plan *plan = p->plan;
 	const struct label_set *labels = &plan->many->op->labels[m];
@@ -87,16 +87,23 @@ static void plan_many_row(struct planner *p, uint32_t m)
 	size_t first = p->parts.len;
 	for (uint32_t k = 0; k < match_count(plan->one, p->group); k++) {
 		uint32_t included = plan->included[ones[k]];
+		int r = interrupt_after(1 + p->parts.len - first);
+		if (r < 0)
+			return r;
 		if (part_of(p->parts.data, first, p->parts.len, included) != JOIN_NO_ROW)
 			continue;
 		struct label_set s = labels_of(p, labels, &plan->one->op->labels[ones[k]]);
 		vec_push(&p->parts, (struct join_part){ included, row_with(p, &s) });
+		r = interrupt_after(3 * LABELS_WORK);
+		if (r < 0)
+			return r;
 	}
 	if (plan->filled) {
 		struct label_set one = label_choice_of(p->exec->arena, &p->match->by, labels),
 				 s = labels_of(p, labels, &one);
 		plan->filled[m] = row_with(p, &s);
 	}
+	return interrupt_after(LABELS_WORK);
 }
 
 static void plan_lonely_row(struct planner *p, uint32_t o)
@@ -114,15 +121,17 @@ static int plan_group(struct planner *p)
 	for (uint32_t k = 0; k < n_many; k++) {
 		uint32_t m = match_rows(plan->many, p->group)[k];
 		uint32_t first = (uint32_t)p->parts.len;
-		plan_many_row(p, m);
+		int r = plan_many_row(p, m);
 		plan->parts_of[m] = (struct join_parts){ first, (uint32_t)p->parts.len - first };
-		int r = exec_check(p->exec);
 		if (r < 0)
 			return r;
 	}
-	for (uint32_t k = 0; k < n_one && plan->lonely; k++)
+	int r = 0;
+	for (uint32_t k = 0; k < n_one && plan->lonely && r == 0; k++) {
 		plan_lonely_row(p, match_rows(plan->one, p->group)[k]);
-	return 0;
+		r = interrupt_after(3 * LABELS_WORK);
+	}
+	return r;
 }
 
 /* Rows to which one row of each side contributes, and nobody can clash with them nor be missed. */
@@ -142,13 +151,13 @@ static void find_simple_rows(struct planner *p)
 	}
 }
 
-static void number_included(struct planner *p)
+static int number_included(struct planner *p)
 {
 	struct join_plan *plan = p->plan;
 	struct op *one = plan->one->op;
 	plan->included = arena_calloc(p->exec->arena, one->n_rows * sizeof *plan->included);
 	if (!p->how->n_include)
-		return;
+		return 0;
 	struct label_groups sets = { .arena = p->exec->arena };
 	struct label_set none = { NULL, 0 };
 	for (size_t i = 0; i < one->n_rows; i++) {
@@ -157,7 +166,11 @@ static void number_included(struct planner *p)
 			s = label_set_put(p->exec->arena, &s, p->how->include[k],
 				label_set_get(&one->labels[i], p->how->include[k]));
 		plan->included[i] = label_groups_put(&sets, &s);
+		int r = interrupt_after(LABELS_WORK * p->how->n_include);
+		if (r < 0)
+			return r;
 	}
+	return 0;
 }
 
 int join_plan_make(struct join_plan *plan, struct exec *x, const struct expr *e, const struct match *m)
@@ -182,8 +195,7 @@ int join_plan_make(struct join_plan *plan, struct exec *x, const struct expr *e,
 	struct planner p = {
 		.plan = plan, .exec = x, .expr = e, .how = how, .match = m, .labels = { .arena = a }
 	};
-	number_included(&p);
-	int r = 0;
+	int r = number_included(&p);
 	for (p.group = 0; p.group < m->groups.n && r == 0; p.group++)
 		r = plan_group(&p);
 	if (r == 0) {

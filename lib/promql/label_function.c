@@ -3,8 +3,13 @@
 
 #include "lib/base/regex.h"
 #include "lib/base/utf8.h"
+#include "lib/promql/function.h"
 
 #include <errno.h>
+#include <inttypes.h>
+
+/* Of a label's value. Upstream has no longer ones either: it ends there (labels: "String too long to encode as label"). */
+#define VALUE_BYTES_MAX (16u << 20)
 
 struct label_op {
 	struct op op;
@@ -37,28 +42,49 @@ static void put(struct label_op *o, struct exec *x, struct label_set *labels, bo
 		drops[i] = false;
 }
 
-static bool replace(struct label_op *o, const struct label_set *of)
+/* Before it is made: both what it takes while it is being made, and what stays of it. */
+static int check_length(struct label_op *o, struct exec *x, uint64_t n)
+{
+	if (n >= VALUE_BYTES_MAX)
+		return exec_fail(x, -EINVAL, "%s() would make a label value of %" PRIu64 " bytes",
+			o->op.expr->call.function->name, n);
+	int r = exec_need(x, 2 * n);
+	return r < 0 ? r : interrupt_after(LABELS_WORK + n);
+}
+
+/* 1: it has a value, in o->value; 0: it stays as it is. */
+static int replace(struct label_op *o, struct exec *x, const struct label_set *of)
 {
 	const struct expr *call = o->op.expr;
 	struct text source = label_set_get(of, string_of(call, 3)), template_text = string_of(call, 2);
 	struct regex_match m;
 	if (!regex_find(o->regex, source.len ? source.p : "", source.len, &m))
-		return false;
+		return interrupt_after(LABELS_WORK + source.len);
+	size_t n = regex_expand_length(o->regex, template_text.p, template_text.len, &m);
+	int r = check_length(o, x, n);
+	if (r < 0)
+		return r;
 	regex_expand(o->regex, template_text.p, template_text.len, &m, &o->value);
-	return true;
+	return 1;
 }
 
-static bool join(struct label_op *o, const struct label_set *of)
+static int join(struct label_op *o, struct exec *x, const struct label_set *of)
 {
 	const struct expr *call = o->op.expr;
 	struct text separator = string_of(call, 2);
+	uint64_t n = 0;
+	for (size_t i = 3; i < call->call.n_args; i++)
+		n += (i > 3 ? separator.len : 0u) + (uint64_t)label_set_get(of, string_of(call, i)).len;
+	int r = check_length(o, x, n);
+	if (r < 0)
+		return r;
 	for (size_t i = 3; i < call->call.n_args; i++) {
 		struct text source = label_set_get(of, string_of(call, i));
 		if (i > 3)
 			buf_add(&o->value, separator.p, separator.len);
 		buf_add(&o->value, source.p, source.len);
 	}
-	return true;
+	return 1;
 }
 
 static int label_open(struct op *op, struct exec *x)
@@ -74,9 +100,13 @@ static int label_open(struct op *op, struct exec *x)
 	for (size_t i = 0; i < n; i++) {
 		labels[i] = o->inner->labels[i];
 		buf_reset(&o->value);
-		if (o->regex ? replace(o, &labels[i]) : join(o, &labels[i]))
+		int r = o->regex ? replace(o, x, &labels[i]) : join(o, x, &labels[i]);
+		if (r < 0)
+			return r;
+		if (r > 0)
 			put(o, x, labels, drops, i, name, &o->value);
 	}
+	buf_fini(&o->value);
 	op->labels = labels;
 	op->drops_name = drops;
 	return 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/promql/label_groups.h"
 
+#include "lib/promql/op.h"
+
 #define FIRST_SETS  16u
 #define FIRST_SLOTS 32u /* twice as many, at least */
 
@@ -80,6 +82,10 @@ uint32_t *label_groups_of(
 			of[i] = label_groups_put(g, &s);
 		else
 			arena_release(g->arena, mark);
+		if (interrupt_after(LABELS_WORK) < 0) {
+			memset(of + i, 0, (n - i) * sizeof *of); /* there is a group 0 */
+			break;
+		}
 	}
 	return of;
 }

@@ -18,7 +18,7 @@ static size_t bytes_of(const struct one_side *s, const struct one_row *o)
 {
 	size_t a_cell = sizeof o->v[0] + sizeof o->kind[0] + (o->h ? sizeof o->h[0] : 0) +
 			(o->from ? sizeof o->from[0] : 0);
-	return sizeof *o + s->n_steps * a_cell;
+	return sizeof *o + s->n_steps * a_cell + o->held;
 }
 
 static struct one_row *one_row_new(const struct one_side *s, bool has_several)
@@ -60,6 +60,8 @@ static void keep_cells(const struct one_side *s, struct one_row *o, uint32_t num
 		o->v[t] = r->v[t];
 		if (r->kind[t] == CELL_HISTOGRAM)
 			o->h[t] = take(r->h[t]);
+		if (r->kind[t] == CELL_HISTOGRAM)
+			o->held += float_histogram_bytes(o->h[t]);
 		if (o->from)
 			o->from[t] = number;
 	}
@@ -71,7 +73,7 @@ static int keep_group(void *arg, struct worker *w, size_t i)
 	uint32_t g = s->kept[i], n = match_count(s->side, g);
 	const uint32_t *rows = match_rows(s->side, g);
 	struct one_row *o = one_row_new(s, n > 1);
-	int r = 0;
+	int r = exec_need(w->exec, bytes_of(s, o));
 	for (uint32_t k = 0; k < n && r == 0; k++) {
 		struct arena_mark mark = arena_mark(w->scratch);
 		struct row row = row_new(w, s->n_steps);

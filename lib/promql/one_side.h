@@ -14,6 +14,7 @@ struct one_row {
 	double *v;
 	uint8_t *kind;
 	const struct float_histogram **h; /* NULL: none */
+	uint64_t held;                    /* bytes of histograms */
 	uint32_t *from; /* which row of the side each cell is of; NULL: all of the only one */
 };
 

@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 
-#define CHILDREN_MAX 16u /* no operator has more: a function's arguments, the sides of a binary one */
+#define CHILDREN_MAX 16u  /* no operator has more: a function's arguments, the sides of a binary one */
+#define ROW_WORK     100u /* that a row is, besides its steps: see interrupt_after */
 
 /* Calls fn for the children, up to the first failure. */
 static int each_child(struct op *op, struct exec *x, int (*fn)(struct op *child, struct exec *x))
@@ -26,6 +27,8 @@ int op_open_tree(struct op *op, struct exec *x)
 		r = exec_check(x);
 	if (r == 0)
 		r = op->ops->open(op, x);
+	if (r == 0)
+		r = exec_check(x);
 	op->is_open = r == 0;
 	return r;
 }
@@ -40,6 +43,8 @@ int op_prepare(struct op *op, struct exec *x)
 		r = exec_check(x);
 	if (r == 0 && op->ops->prepare)
 		r = op->ops->prepare(op, x);
+	if (r == 0)
+		r = exec_check(x);
 	op->is_prepared = r == 0;
 	return r;
 }
@@ -47,7 +52,8 @@ int op_prepare(struct op *op, struct exec *x)
 int op_row(struct op *op, struct worker *w, size_t i, struct row *out)
 {
 	assert(op->is_prepared && i < op->n_rows && out->n == op->steps.n);
-	return op->ops->row(op, w, i, out);
+	int r = interrupt_after(ROW_WORK + op->steps.n);
+	return r < 0 ? r : op->ops->row(op, w, i, out);
 }
 
 struct op *op_ref(struct op *op)
@@ -79,17 +85,22 @@ struct label_set labels_without_metadata(struct arena *a, const struct label_set
 	return label_set_without(a, s, names, ARRAY_LEN(names), true);
 }
 
-void op_drop_names(struct op *op, struct exec *x, const struct op *inner)
+int op_drop_names(struct op *op, struct exec *x, const struct op *inner)
 {
 	op_keep_labels(op, inner);
 	if (x->delayed_name_removal) {
 		bool *all = arena_alloc(x->arena, op->n_rows * sizeof *all);
 		memset(all, true, op->n_rows);
 		op->drops_name = all;
-		return;
+		return 0;
 	}
 	struct label_set *labels = arena_alloc(x->arena, op->n_rows * sizeof *labels);
-	for (size_t i = 0; i < op->n_rows; i++)
+	for (size_t i = 0; i < op->n_rows; i++) {
 		labels[i] = labels_without_metadata(x->arena, &inner->labels[i]);
+		int r = interrupt_after(LABELS_WORK);
+		if (r < 0)
+			return r;
+	}
 	op->labels = labels;
+	return 0;
 }

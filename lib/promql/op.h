@@ -11,11 +11,16 @@
  * So a chain of them over 20,000 series needs memory for one row a thread, an aggregation for groups x steps, and work is shared out
  * by rows. No operator waits for another thread's work in row(): what is shared was computed in prepare. An operator whose very labels
  * depend on samples (count_values, sort in an instant query) prepares its children in open (op_prepare) and reads them there.
+ *
+ * Nothing may go on for long after the run is over (exec_check). op_row asks once a row; what takes longer than to go through the steps of a
+ * row, or through the rows of an operator, calls interrupt_after (lib/base/interrupt.h) and ends when it is told to. Where nothing can be
+ * returned a loop may just end: the run has failed then, and whatever was made of it is thrown away.
  */
 #ifndef PROMQL_OP_H
 #define PROMQL_OP_H
 
 #include "lib/base/arena.h"
+#include "lib/base/interrupt.h"
 #include "lib/promql/annotations.h"
 #include "lib/promql/ast.h"
 #include "lib/tsdb/series_source.h"
@@ -46,14 +51,17 @@ struct row {
 	const struct float_histogram *
 		*h; /* NULL until a step has one (row_histograms); owned, one free() each */
 	uint32_t n;
+	struct budget *budget; /* of the run, where h isn't NULL */
+	uint64_t held;         /* bytes that it was charged for histograms, until row_fini */
 };
 
 /* What one thread works with. */
 struct worker {
 	struct exec *exec;
-	unsigned number;        /* 0 .. exec->threads - 1 */
-	struct arena *scratch;  /* marked before and released after each row */
-	struct samples samples; /* of the series that is being read */
+	unsigned number;            /* 0 .. exec->threads - 1 */
+	struct arena *scratch;      /* marked before and released after each row */
+	struct samples samples;     /* of the series that is being read */
+	struct interrupt interrupt; /* asks exec_check; the thread's while it works for the run */
 };
 
 /* One run of a query. */
@@ -65,7 +73,7 @@ struct exec {
 	unsigned threads;
 	uint64_t max_samples; /* at a time; 0: no limit */
 	_Atomic uint64_t samples_now, samples_peak, samples_total;
-	int64_t until_us;          /* by the monotonic clock; 0: no limit */
+	int64_t until_us;          /* by the monotonic clock; 0: no limit. Set while no thread is at work */
 	const atomic_bool *cancel; /* the asker's; may be NULL */
 	atomic_int failed;         /* 0, or -errno: the first failure, whose words are in error */
 	struct err error;
@@ -118,9 +126,13 @@ static inline bool op_row_drops_name(const struct op *op, size_t i)
 	return op->drops_name && op->drops_name[i];
 }
 
-/* Gives op its inner's rows' labels, and their fate; or without names, now or at the end of the query. For open. */
+/* Gives op its inner's rows' labels, and their fate; or without names, now or at the end of the query. For open; returns as it does. */
 void op_keep_labels(struct op *op, const struct op *inner);
-void op_drop_names(struct op *op, struct exec *x, const struct op *inner);
+int op_drop_names(struct op *op, struct exec *x, const struct op *inner);
+
+/* What things are, about, for interrupt_after. */
+#define LABELS_WORK 100u /* a label set, to compare, to change or to copy */
+#define CELL_WORK   500u /* a cell that is, or may be, a histogram */
 
 /* Without what describes the metric and not the series: __name__, __type__, __unit__. Over the same bytes. */
 struct label_set labels_without_metadata(struct arena *a, const struct label_set *s);
@@ -136,7 +148,7 @@ static inline void row_set(struct row *r, uint32_t i, double v)
 	r->kind[i] = CELL_FLOAT;
 }
 
-/* Takes h. */
+/* Takes h, and charges the run for it: whoever takes it out of the row before row_fini sees to that himself from then on. */
 static inline void row_set_histogram(
 	struct worker *w, struct row *r, uint32_t i, const struct float_histogram *h)
 {
@@ -144,6 +156,9 @@ static inline void row_set_histogram(
 		row_histograms(w, r);
 	r->h[i] = h;
 	r->kind[i] = CELL_HISTOGRAM;
+	uint64_t bytes = float_histogram_bytes(h);
+	r->held += bytes;
+	budget_take(r->budget, bytes);
 }
 
 /* Zero everything else of x that isn't wanted. threads 0: one a core. */
@@ -162,6 +177,12 @@ int exec_fail(struct exec *x, int r, const char *fmt, ...) __attribute__((format
 
 /* 0, or why the run must end, with exec_fail called: asked for once a row. -ECANCELED, -ETIME, -ENOMEM (memory), -EDQUOT (samples). */
 int exec_check(struct exec *x);
+
+/*
+ * 0, or -ENOMEM with exec_fail called: so much more memory would be more than the run may have. For what is large in one piece, before it is
+ * taken: what comes in small pieces is counted as it is taken, and found out by exec_check.
+ */
+int exec_need(struct exec *x, uint64_t bytes);
 
 /* Samples that are held, for max_samples and stats; negative when they are let go. */
 void exec_count_samples(struct exec *x, int64_t n);

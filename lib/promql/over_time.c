@@ -5,6 +5,7 @@
  */
 #include "lib/promql/range_kernels.h"
 
+#include "lib/base/interrupt.h"
 #include "lib/base/kahan.h"
 #include "lib/tsdb/histogram_average.h"
 
@@ -128,7 +129,15 @@ static void add_up(const double *v, const uint32_t *lo, const uint32_t *hi, uint
 			kahan_add(&s->sum[j], &s->lost[j], v[k]);
 }
 
-static void sum_floats(const struct range_series *s, struct row *out)
+static uint32_t longest_of(const uint32_t *lo, const uint32_t *hi)
+{
+	uint32_t n = 0;
+	for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
+		n = MAX_OF(n, hi[j] - lo[j]);
+	return n;
+}
+
+static int sum_floats(const struct range_series *s, struct row *out)
 {
 	for (uint32_t i = 0; i < s->n; i += SIDE_BY_SIDE) {
 		uint32_t lo[SIDE_BY_SIDE] = { 0 }, hi[SIDE_BY_SIDE] = { 0 },
@@ -141,7 +150,11 @@ static void sum_floats(const struct range_series *s, struct row *out)
 			if (lo[j] < hi[j])
 				row_set(out, i + j,
 					isinf(sums.sum[j]) ? sums.sum[j] : sums.sum[j] + sums.lost[j]);
+		int r = interrupt_after(SIDE_BY_SIDE * longest_of(lo, hi));
+		if (r < 0)
+			return r;
 	}
+	return 0;
 }
 
 /* The sum divided, until it would be infinite; from there on the mean itself, kept up. */
@@ -170,7 +183,7 @@ static double avg_of(const double *v, size_t n)
 	return mean + lost;
 }
 
-static void avg_floats(const struct range_series *s, struct row *out)
+static int avg_floats(const struct range_series *s, struct row *out)
 {
 	const double *v = s->f.v;
 	for (uint32_t i = 0; i < s->n; i += SIDE_BY_SIDE) {
@@ -189,7 +202,11 @@ static void avg_floats(const struct range_series *s, struct row *out)
 					isfinite(sum) ? sum / count + sums.lost[j] / count
 						      : avg_of(v + lo[j], hi[j] - lo[j]));
 		}
+		int r = interrupt_after(SIDE_BY_SIDE * longest_of(lo, hi));
+		if (r < 0)
+			return r;
 	}
+	return 0;
 }
 
 static void from_sums(const struct range_series *s, const double *sums, struct row *out, bool is_avg)
@@ -253,15 +270,15 @@ static int sum_or_avg(const struct range_series *s, struct row *out, bool is_avg
 {
 	const double *sums = exact_sums(s);
 	struct histogram_work work = { 0 };
+	int r = 0;
 	if (sums)
 		from_sums(s, sums, out, is_avg);
-	else if (is_avg)
-		avg_floats(s, out);
 	else
-		sum_floats(s, out);
-	for (uint32_t i = 0; s->h.n && i < s->n; i++) {
+		r = is_avg ? avg_floats(s, out) : sum_floats(s, out);
+	for (uint32_t i = 0; s->h.n && i < s->n && r == 0; i++) {
 		if (!range_n_histograms(s, i))
 			continue;
+		r = interrupt_after(RANGE_HISTOGRAM_WORK * (uint64_t)range_n_histograms(s, i));
 		if (!range_n_floats(s, i)) {
 			of_histograms(s, &work, out, i, is_avg);
 			continue;
@@ -271,7 +288,7 @@ static int sum_or_avg(const struct range_series *s, struct row *out, bool is_avg
 	}
 	histogram_sum_fini(&work.sum);
 	histogram_average_fini(&work.average);
-	return 0;
+	return r;
 }
 
 int range_sum(const struct range_series *s, struct row *out)

@@ -48,7 +48,8 @@ void picks_make(struct picks *p, struct arena *a, struct budget *budget, struct 
 	*p = (struct picks){ .budget = budget, .n_rows = n_rows };
 	for (size_t k = 0; k < n; k++)
 		p->n += lists[k].picks.len;
-	budget_take(budget, p->n * sizeof *p->all);
+	for (size_t k = 0; k < n; k++)
+		p->held += lists[k].held;
 	p->all = xmalloc(p->n * sizeof *p->all);
 	gather(p->all, lists, n);
 	if (in_order)
@@ -59,7 +60,7 @@ void picks_make(struct picks *p, struct arena *a, struct budget *budget, struct 
 
 void picks_fini(struct picks *p)
 {
-	budget_give(p->budget, p->n * sizeof *p->all);
+	budget_give(p->budget, p->held);
 	for (size_t i = 0; i < p->n; i++)
 		free((void *)(uintptr_t)p->all[i].cell.h);
 	free(p->all);

@@ -17,12 +17,22 @@ struct pick {
 /* What one thread picked; to be handed in. */
 struct pick_list {
 	VEC(struct pick) picks;
+	uint64_t held; /* bytes that the run was charged for: pick_list_hold */
 };
+
+/* After n more were added, with so many bytes of histograms. */
+static inline void pick_list_hold(struct pick_list *l, struct budget *budget, size_t n, uint64_t histograms)
+{
+	uint64_t bytes = n * sizeof l->picks.data[0] + histograms;
+	l->held += bytes;
+	budget_take(budget, bytes);
+}
 
 struct picks {
 	struct budget *budget;
 	struct pick *all; /* sorted by row, those of a row in the order of their steps */
 	size_t n;
+	uint64_t held; /* bytes */
 	size_t *first; /* of each row; n_rows + 1 */
 	size_t n_rows;
 };

@@ -2,6 +2,8 @@
 /* Only the two values that are wanted are brought to their places, which takes linear time (Hoare's selection). */
 #include "lib/promql/quantile.h"
 
+#include "lib/base/interrupt.h"
+
 #include <math.h>
 
 static inline void swap(double *a, double *b)
@@ -18,11 +20,11 @@ static double middle_of(double a, double b, double c)
 	return c < a ? a : c > b ? b : c;
 }
 
-/* v[k] becomes what it would be in order, with nothing greater before and nothing smaller behind. No NaNs. */
+/* v[k] becomes what it would be in order, with nothing greater before and nothing smaller behind, unless the run is over. No NaNs. */
 static void bring(double *v, size_t n, size_t k)
 {
 	ptrdiff_t lo = 0, hi = (ptrdiff_t)n - 1, want = (ptrdiff_t)k;
-	while (lo < hi) {
+	while (lo < hi && interrupt_after((uint64_t)(hi - lo)) == 0) {
 		double pivot = middle_of(v[lo], v[lo + (hi - lo) / 2], v[hi]);
 		ptrdiff_t i = lo, j = hi;
 		while (i <= j) {

@@ -34,6 +34,9 @@ static void make_windows(struct range_op *r, struct exec *x)
 static int range_open(struct op *op, struct exec *x)
 {
 	struct range_op *r = (struct range_op *)op;
+	int need = exec_need(x, op->steps.n * 3ul * sizeof r->start[0]);
+	if (need < 0)
+		return need;
 	make_windows(r, x);
 	struct op inner = { 0 };
 	if (r->in.inner) {
@@ -45,10 +48,9 @@ static int range_open(struct op *op, struct exec *x)
 		inner.labels = r->in.from->set->labels;
 		inner.n_rows = r->in.from->set->n;
 	}
-	if (r->kernel->flags & RANGE_KEEPS_NAME)
-		op_keep_labels(op, &inner);
-	else
-		op_drop_names(op, x, &inner);
+	if (!(r->kernel->flags & RANGE_KEEPS_NAME))
+		return op_drop_names(op, x, &inner);
+	op_keep_labels(op, &inner);
 	return 0;
 }
 

@@ -68,7 +68,10 @@ static inline struct started range_started(const int64_t *t, const int64_t *star
 	return (struct started){ t[k], start ? start[k] : 0 };
 }
 
-/* Fills the cells of the steps that have a result; kernels of floats look at windows with floats only. 0, or -errno with exec_fail called. */
+#define RANGE_HISTOGRAM_WORK 500u /* that a histogram is, against a float's 1: see interrupt_after */
+
+/* Fills the cells of the steps that have a result; kernels of floats look at windows with floats only. 0, or -errno with exec_fail called:
+ * where it looks at each sample of each window, or at histograms, it asks whether to go on (interrupt_after). */
 typedef int range_kernel_fn(const struct range_series *s, struct row *out);
 
 enum range_flags {

@@ -5,6 +5,8 @@
  */
 #include "lib/promql/range_kernels.h"
 
+#include "lib/base/interrupt.h"
+
 #include <math.h>
 
 static bool has_changed(double before, double now)
@@ -74,6 +76,8 @@ static inline __attribute__((always_inline)) uint32_t *count_up_as(
 			count += differs || (has_starts && began_anew(&b, is_float));
 		}
 		counts[k + 1] = count;
+		if (!is_float && interrupt_after(RANGE_HISTOGRAM_WORK) < 0)
+			n = k + 1;
 		was_float = is_float;
 		b.f += is_float;
 		b.h += !is_float;
@@ -109,12 +113,18 @@ static bool find_anchor(const struct range_series *s, uint32_t i, uint32_t *lo, 
 static int count_differences(const struct range_series *s, struct row *out, const struct difference *d)
 {
 	const uint32_t *counts = count_up(s, d);
+	int over = interrupt_after(s->f.n + s->h.n);
+	if (over < 0)
+		return over;
 	for (uint32_t i = 0; i < s->n; i++) {
 		uint32_t lo = s->f.lo[i] + (s->h.n ? s->h.lo[i] : 0),
 			 hi = s->f.hi[i] + (s->h.n ? s->h.hi[i] : 0);
 		if (lo == hi || (s->input->is_anchored && !find_anchor(s, i, &lo, hi)))
 			continue;
 		row_set(out, i, counts[hi] - counts[lo + 1]);
+		int r = s->input->is_anchored ? interrupt_after(hi - lo) : 0;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

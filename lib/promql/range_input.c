@@ -64,11 +64,16 @@ static void forget_resets(const struct float_histogram *h)
 		own->reset_hint = RESET_UNKNOWN;
 }
 
+#define SUBQUERY_STEP_BYTES (sizeof(double) + 1 + sizeof(int64_t)) /* of a row, and the time */
+
 static int load_subquery(const struct range_input *in, struct worker *w, size_t i, struct range_columns *out)
 {
 	const struct steps *steps = &in->inner->steps;
+	int r = exec_need(w->exec, steps->n * SUBQUERY_STEP_BYTES);
+	if (r < 0)
+		return r;
 	struct row row = row_new(w, steps->n);
-	int r = op_row(in->inner, w, i, &row);
+	r = op_row(in->inner, w, i, &row);
 	if (r < 0) {
 		row_fini(&row);
 		return r;

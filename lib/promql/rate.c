@@ -4,6 +4,7 @@
  * bounds as Prometheus does (promql/functions.go: extrapolatedRate). Of floats, resets are looked for once a series: a window then
  * costs what resets it has, not what samples.
  */
+#include "lib/base/interrupt.h"
 #include "lib/promql/extended_range.h"
 #include "lib/promql/extrapolate.h"
 #include "lib/promql/range_kernels.h"
@@ -98,17 +99,20 @@ static int rate(const struct range_series *s, struct row *out, struct rate_kind 
 	} else if (kind.is_counter) {
 		find_resets(&s->f, &resets);
 	}
-	for (uint32_t i = 0; i < s->n; i++) {
+	int r = 0;
+	for (uint32_t i = 0; i < s->n && r == 0; i++) {
 		uint32_t floats = range_n_floats(s, i), histograms = range_n_histograms(s, i);
-		if (floats && histograms)
+		if (floats && histograms) {
 			range_say(s, RANGE_MIXED);
-		else if (histograms)
+		} else if (histograms) {
 			rate_of_histograms(s, &sum, out, i, kind.is_counter, kind.is_rate);
-		else
+			r = interrupt_after(RANGE_HISTOGRAM_WORK * (uint64_t)histograms);
+		} else {
 			rate_of_floats(s, out, kind, i, &resets, &overlaps);
+		}
 	}
 	histogram_sum_fini(&sum);
-	return 0;
+	return r;
 }
 
 int range_rate(const struct range_series *s, struct row *out)

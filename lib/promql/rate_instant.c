@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* irate and idelta: of the last two samples of a window (promql/functions.go: instantValue). */
+#include "lib/base/interrupt.h"
 #include "lib/promql/range_kernels.h"
 #include "lib/tsdb/histogram_sum.h"
 
@@ -70,7 +71,8 @@ static void of_histograms(const struct range_series *s, struct histogram_sum *su
 static int of_last_two(const struct range_series *s, struct row *out, bool is_rate)
 {
 	struct histogram_sum sum = { 0 };
-	for (uint32_t i = 0; i < s->n; i++) {
+	int r = 0;
+	for (uint32_t i = 0; i < s->n && r == 0; i++) {
 		struct last_two p;
 		if (!find_last_two(s, i, &p))
 			continue;
@@ -78,6 +80,7 @@ static int of_last_two(const struct range_series *s, struct row *out, bool is_ra
 			range_say(s, RANGE_MIXED);
 		} else if (p.h[0]) {
 			of_histograms(s, &sum, out, i, &p, is_rate);
+			r = interrupt_after(2 * RANGE_HISTOGRAM_WORK);
 		} else {
 			/* A counter that fell began at zero. */
 			bool is_reset = is_rate && (p.v[1] < p.v[0] || start_is_reset(p.s[0], p.s[1]));
@@ -86,7 +89,7 @@ static int of_last_two(const struct range_series *s, struct row *out, bool is_ra
 		}
 	}
 	histogram_sum_fini(&sum);
-	return 0;
+	return r;
 }
 
 int range_irate(const struct range_series *s, struct row *out)

@@ -2,6 +2,7 @@
 /* Lines through the floats of a window, and its smoothed continuation. */
 #include "lib/promql/range_kernels.h"
 
+#include "lib/base/interrupt.h"
 #include "lib/base/kahan.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 struct line {
 	double slope, intercept; /* the intercept is where it is at the time that was asked for */
 };
+
+#define STRETCH 65536u /* of a long window, between two questions whether to go on */
 
 /* Least squares; times in seconds from t0, so that they stay small. Compensated as upstream does it. */
 static struct line fit(const int64_t *t, const double *v, size_t n, int64_t t0)
@@ -24,6 +27,8 @@ static struct line fit(const int64_t *t, const double *v, size_t n, int64_t t0)
 		kahan_add(&y_sum, &y_lost, y);
 		kahan_add(&xy_sum, &xy_lost, x * y);
 		kahan_add(&xx_sum, &xx_lost, x * x);
+		if (k % STRETCH == STRETCH - 1 && interrupt_after(8 * STRETCH) < 0)
+			break;
 	}
 	if (is_flat)
 		return isinf(v[0]) ? (struct line){ NAN, NAN } : (struct line){ 0, v[0] };
@@ -49,6 +54,9 @@ int range_deriv(const struct range_series *s, struct row *out)
 		if (has_line(s, i))
 			row_set(out, i,
 				fit(s->f.t + lo, s->f.v + lo, range_n_floats(s, i), s->f.t[lo]).slope);
+		int r = interrupt_after(8ul * range_n_floats(s, i));
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -61,6 +69,9 @@ int range_predict_linear(const struct range_series *s, struct row *out)
 			continue;
 		struct line l = fit(s->f.t + lo, s->f.v + lo, range_n_floats(s, i), s->step_t[i]);
 		row_set(out, i, l.slope * s->params[0][i] + l.intercept);
+		int r = interrupt_after(8ul * range_n_floats(s, i));
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -76,6 +87,8 @@ static double smooth(const double *v, size_t n, double factor, double trend_fact
 		double old_part = (1 - factor) * (level + trend);
 		before = level;
 		level = new_part + old_part;
+		if (k % STRETCH == STRETCH - 1 && interrupt_after(8 * STRETCH) < 0)
+			break;
 	}
 	return level;
 }
@@ -94,6 +107,9 @@ int range_smoothing(const struct range_series *s, struct row *out)
 				"invalid trend factor. Expected: 0 < tf < 1, got: %f", trend);
 		if (has_line(s, i))
 			row_set(out, i, smooth(s->f.v + s->f.lo[i], range_n_floats(s, i), factor, trend));
+		int r = interrupt_after(8ul * range_n_floats(s, i));
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -106,9 +106,11 @@ static void run_plan(struct running *run, const struct promql_options *o, struct
 	x->until_us = o->timeout_ms ? clock_monotonic_us() + o->timeout_ms * 1000 : 0;
 	x->cancel = run->q->cancel;
 	x->delayed_name_removal = o->delayed_name_removal;
+	struct interrupt *before = interrupt_enter(&x->workers[0].interrupt);
 	int r = exec_check(x);
 	if (r == 0)
 		r = run->tree->type == VALUE_STRING ? give_string(run, sink) : give_series(run, sink);
+	interrupt_leave(before);
 	if (r < 0)
 		fail(run->result, kind_of(r), x->error.msg);
 	struct promql_stats *stats = &run->result->stats;

@@ -23,8 +23,8 @@ static int select_open(struct op *op, struct exec *x)
 	op->labels = s->from->set->labels;
 	op->n_rows = s->from->set->n;
 	if (s->what == SELECT_TIMES || s->what == SELECT_STARTS)
-		op_drop_names(op, x, op);
-	return 0;
+		r = op_drop_names(op, x, op);
+	return r;
 }
 
 /* The sample that step i sees, or -1; *next is where the one before left off. */
@@ -81,6 +81,8 @@ static uint32_t mixed(const struct select_op *s, struct worker *w, struct sample
 		if (k < 0)
 			continue;
 		n++;
+		if (interrupt_after(CELL_WORK) < 0)
+			break;
 		if (k == taken) {
 			row_set_histogram(w, out, i, float_histogram_copy(last));
 		} else if (from->h[k]) {

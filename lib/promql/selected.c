@@ -56,8 +56,12 @@ int selected_open(struct selected *s, struct exec *x)
 		.maxt = s->maxt,
 		.step_ms = s->step_ms,
 		.func = s->func,
+		.budget = x->budget,
 	};
 	int r = x->source->ops->select(x->source, &what, &s->set, &e);
+	int over = exec_check(x);
+	if (over < 0)
+		return over;
 	return r < 0 ? exec_fail(x, r, "expanding series: %s", e.msg) : 0;
 }
 
@@ -81,11 +85,12 @@ int selected_read(struct selected *s, struct worker *w, size_t i, int64_t mint, 
 		announce(s, i);
 	int r = s->set->ops->read(s->set, i, mint, maxt, &w->samples, &e);
 	exec_count_samples(w->exec, (int64_t)w->samples.n);
-	if (r < 0) {
-		selected_let_go(w);
-		return exec_fail(w->exec, r, "%s", e.msg);
-	}
-	r = exec_check(w->exec);
+	/* That the run is over is the reason that counts, also where the reader ended because of it. */
+	int over = exec_check(w->exec);
+	if (over < 0)
+		r = over;
+	else if (r < 0)
+		exec_fail(w->exec, r, "%s", e.msg);
 	if (r < 0)
 		selected_let_go(w);
 	return r;

@@ -2,6 +2,7 @@
 /* Smoothed instant selectors (promql/engine.go: smoothSeries). */
 #include "lib/promql/extended_range.h"
 
+#include "lib/base/interrupt.h"
 #include "lib/base/quote.h"
 
 struct smooth_op {
@@ -115,7 +116,7 @@ static int smooth_row(struct op *op, struct worker *w, size_t i, struct row *out
 	if (r < 0)
 		return r;
 	size_t f_lo = 0, f_hi = 0, h_lo = 0, h_hi = 0;
-	for (uint32_t k = 0; k < out->n; k++) {
+	for (uint32_t k = 0; k < out->n && r == 0; k++) {
 		int64_t t = lookup_at(&o->in.at, &op->steps, k);
 		move(s.c.float_t, s.c.n_floats, t, lookback, &f_lo, &f_hi);
 		move(s.c.histogram_t, s.c.n_histograms, t, lookback, &h_lo, &h_hi);
@@ -126,10 +127,11 @@ static int smooth_row(struct op *op, struct worker *w, size_t i, struct row *out
 			smooth_float(&s, out, k, t, f_lo, f_hi);
 		else if (h_lo < h_hi)
 			smooth_histogram(&s, out, k, t, h_lo, h_hi);
+		r = interrupt_after(f_hi - f_lo + (h_lo < h_hi ? RANGE_HISTOGRAM_WORK : 0) + h_hi - h_lo);
 	}
 	histogram_sum_fini(&s.sum);
 	range_let_go(&o->in, w, &s.c);
-	return 0;
+	return r;
 }
 
 static void smooth_free(struct op *op)

@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#define COMPARISON_WORK 10u /* that one of values is: see interrupt_after */
+
 struct sort_op {
 	struct op op;
 	struct op *inner;
@@ -36,6 +38,8 @@ static int by_value(const void *x, const void *y, void *arg)
 {
 	const struct sorting *s = arg;
 	size_t i = *(const size_t *)x, j = *(const size_t *)y;
+	if (interrupt_after(COMPARISON_WORK) < 0)
+		return 0;
 	double a = s->values[i], b = s->values[j];
 	if (isnan(a) || isnan(b) || a == b) {
 		int nans = !!isnan(a) - !!isnan(b);
@@ -98,6 +102,8 @@ static int by_label(const void *x, const void *y, void *arg)
 	const struct label_set *a = &o->inner->labels[*(const size_t *)x];
 	const struct label_set *b = &o->inner->labels[*(const size_t *)y];
 	int order = 0;
+	if (interrupt_after(LABELS_WORK * call->call.n_args) < 0)
+		return 0;
 	for (size_t i = 1; i < call->call.n_args && !order; i++) {
 		struct text va = label_set_get(a, string_of(call, i)),
 			    vb = label_set_get(b, string_of(call, i));

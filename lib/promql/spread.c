@@ -3,6 +3,7 @@
 #include "lib/promql/range_kernels.h"
 
 #include "lib/base/go_float.h"
+#include "lib/base/interrupt.h"
 #include "lib/base/kahan.h"
 #include "lib/promql/quantile.h"
 
@@ -21,17 +22,30 @@ static inline void take_in(struct welford *w, uint32_t j, double v, double count
 	kahan_add(&w->squares[j], &w->squares_lost[j], delta * (v - (w->mean[j] + w->mean_lost[j])));
 }
 
-static void take_in_windows(struct welford *w, const double *v, const uint32_t *lo, const uint32_t *hi)
+#define STRETCH 65536u /* of a long window, between two questions whether to go on */
+
+static int take_in_windows(struct welford *w, const double *v, const uint32_t *lo, const uint32_t *hi)
 {
 	uint32_t least = UINT32_MAX;
 	for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
 		least = MIN_OF(least, hi[j] - lo[j]);
-	for (uint32_t k = 0; k < least; k++)
-		for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
-			take_in(w, j, v[lo[j] + k], k + 1.0);
+	for (uint32_t from = 0, to; from < least; from = to) {
+		to = MIN_OF(from + STRETCH, least);
+		for (uint32_t k = from; k < to; k++)
+			for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
+				take_in(w, j, v[lo[j] + k], k + 1.0);
+		int r = interrupt_after(SIDE_BY_SIDE * 4ul * (to - from));
+		if (r < 0)
+			return r;
+	}
 	for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
-		for (uint32_t k = least; k < hi[j] - lo[j]; k++)
+		for (uint32_t k = least; k < hi[j] - lo[j]; k++) {
 			take_in(w, j, v[lo[j] + k], k + 1.0);
+			int r = interrupt_after(8);
+			if (r < 0)
+				return r;
+		}
+	return 0;
 }
 
 int range_stdvar(const struct range_series *s, struct row *out)
@@ -42,7 +56,9 @@ int range_stdvar(const struct range_series *s, struct row *out)
 		struct welford w = { 0 };
 		memcpy(lo, s->f.lo + i, n * sizeof lo[0]);
 		memcpy(hi, s->f.hi + i, n * sizeof hi[0]);
-		take_in_windows(&w, s->f.v, lo, hi);
+		int r = take_in_windows(&w, s->f.v, lo, hi);
+		if (r < 0)
+			return r;
 		for (uint32_t j = 0; j < n; j++) {
 			if (lo[j] == hi[j])
 				continue;
@@ -56,10 +72,10 @@ int range_stdvar(const struct range_series *s, struct row *out)
 
 int range_stddev(const struct range_series *s, struct row *out)
 {
-	range_stdvar(s, out);
+	int r = range_stdvar(s, out);
 	for (uint32_t i = 0; i < s->n; i++)
 		out->v[i] = out->kind[i] ? sqrt(out->v[i]) : 0;
-	return 0;
+	return r;
 }
 
 static double *copy_window(const struct range_series *s, uint32_t i, double *room)
@@ -90,6 +106,9 @@ int range_quantile(const struct range_series *s, struct row *out)
 		if (range_n_histograms(s, i))
 			range_say(s, RANGE_IGNORED);
 		row_set(out, i, quantile_of(q, copy_window(s, i, room), n));
+		int r = interrupt_after(n);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -116,6 +135,9 @@ int range_mad(const struct range_series *s, struct row *out)
 		if (range_n_histograms(s, i))
 			range_say(s, RANGE_IGNORED);
 		row_set(out, i, mad_of(copy_window(s, i, room), n));
+		int r = interrupt_after(4ul * n);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -34,16 +34,20 @@ static size_t bytes_of(const struct heaps *h, uint32_t n_steps)
 	return n_steps * (sizeof h->n[0] + sizeof h->k[0] + (size_t)h->room * sizeof h->e[0]);
 }
 
-static struct heaps heaps_new(const struct top_rows *t, uint32_t n_rows)
+static int heaps_new(const struct top_rows *t, uint32_t n_rows, struct heaps *out)
 {
 	struct heaps h = { .n_rows = n_rows, .room = aggregate_param_count(t->k->max, n_rows) };
+	int r = exec_need(t->exec, bytes_of(&h, t->n_steps));
+	if (r < 0)
+		return r;
 	h.n = xcalloc(t->n_steps, sizeof h.n[0]);
 	h.k = xcalloc(t->n_steps, sizeof h.k[0]);
 	for (uint32_t s = 0; s < t->n_steps; s++)
 		h.k[s] = aggregate_param_count(t->k->v[s], n_rows);
 	h.e = xmalloc((size_t)t->n_steps * h.room * sizeof h.e[0]);
 	budget_take(t->exec->budget, bytes_of(&h, t->n_steps));
-	return h;
+	*out = h;
+	return 0;
 }
 
 static void heaps_free(const struct top_rows *t, struct heaps *h)
@@ -91,7 +95,9 @@ static int push_row(void *arg, struct worker *w, uint32_t i, struct row *row)
 static int push_run(void *arg, struct worker *w, size_t i)
 {
 	struct top_rows *t = arg;
-	t->heaps[i] = heaps_new(t, t->runs[i].to - t->runs[i].from);
+	int r = heaps_new(t, t->runs[i].to - t->runs[i].from, &t->heaps[i]);
+	if (r < 0)
+		return r;
 	struct filling f = { t, &t->heaps[i] };
 	return aggregate_each(t->groups, t->runs[i], t->inner, w, push_row, &f);
 }
@@ -103,40 +109,47 @@ static int by_row(const void *pa, const void *pb)
 }
 
 /* Into the heaps of the group's first run, which get room for it. */
-static void put_together(struct top_rows *t, uint32_t group)
+static int put_together(struct top_rows *t, uint32_t group)
 {
 	uint32_t first = t->first_run[group], n_rows = group_rows_count(&t->groups->rows, group);
 	if (t->heaps[first].n_rows == n_rows)
-		return;
-	struct heaps all = heaps_new(t, n_rows);
+		return 0;
+	struct heaps all;
+	int failed = heaps_new(t, n_rows, &all);
+	if (failed < 0)
+		return failed;
 	for (size_t r = first; r < t->n_runs && t->runs[r].group == group; r++) {
 		struct heaps *h = &t->heaps[r];
-		for (uint32_t s = 0; s < t->n_steps; s++) {
+		for (uint32_t s = 0; s < t->n_steps && failed == 0; s++) {
 			struct top_entry *e = &h->e[(size_t)s * h->room];
 			if (h->n[s])
 				qsort(e, h->n[s], sizeof *e, by_row);
 			for (uint32_t i = 0; i < h->n[s]; i++)
 				push(t, &all, s, e[i]);
+			failed = interrupt_after(50ul * h->n[s]);
 		}
 		heaps_free(t, h);
 	}
 	t->heaps[first] = all;
+	return failed;
 }
 
 static int pick_group(void *arg, struct worker *w, size_t i)
 {
 	struct top_rows *t = arg;
 	(void)w;
-	put_together(t, (uint32_t)i);
+	int r = put_together(t, (uint32_t)i);
 	struct heaps *h = &t->heaps[t->first_run[i]];
-	for (uint32_t s = 0; s < t->n_steps; s++) {
+	for (uint32_t s = 0; s < t->n_steps && r == 0; s++) {
 		struct top_entry *e = &h->e[(size_t)s * h->room];
 		top_heap_sort(e, h->n[s], t->wants_greatest);
 		for (uint32_t k = 0; k < h->n[s]; k++)
 			vec_push(&t->lists[i].picks, (struct pick){ e[k].row, s, float_cell(e[k].v) });
+		pick_list_hold(&t->lists[i], t->exec->budget, h->n[s], 0);
+		r = interrupt_after(50ul * h->n[s]);
 	}
 	heaps_free(t, h);
-	return 0;
+	return r;
 }
 
 int top_rows_pick(const struct expr *e, struct exec *x, const struct aggregate_groups *groups,

@@ -2,12 +2,14 @@
 #include "lib/tsdb/block_samples.h"
 
 #include "lib/base/fault_guard.h"
+#include "lib/base/interrupt.h"
 #include "lib/tsdb/histogram.h"
 #include "lib/tsdb/xor.h"
 
 #include <errno.h>
 #include <string.h>
 
+#define CHUNK_WORK         1000u        /* that decoding one is: see interrupt_after */
 #define CHUNK_LIKELY_BYTES 4096         /* of one whose successor doesn't tell */
 #define AHEAD_GAP_BYTES    (128u << 10) /* between chunks that are announced together */
 #define AHEAD_MAX_BYTES    (16u << 20)  /* of one announcement */
@@ -86,6 +88,7 @@ static int add_histograms(struct job *j, const struct chunk *c, struct err *e)
 	if (r < 0)
 		return r;
 	const struct histogram_chunk *from = j->histograms;
+	uint64_t bytes = from->n * sizeof s->h[0];
 	samples_reserve(s, s->n + from->n);
 	if (!s->h && s->cap)
 		s->h = xcalloc(s->cap, sizeof(*s->h));
@@ -96,7 +99,9 @@ static int add_histograms(struct job *j, const struct chunk *c, struct err *e)
 		s->t[s->n] = from->t[i];
 		s->v[s->n] = h->sum;
 		s->h[s->n++] = h;
+		bytes += float_histogram_bytes(h);
 	}
+	samples_charge(s, bytes);
 	histogram_chunk_free(take(j->histograms));
 	return 0;
 }
@@ -128,6 +133,8 @@ static int read_samples(void *arg, struct err *e)
 		enum use use = use_of(j, c);
 		if (use != USE_NONE)
 			r = add_chunk(j, c, use, e);
+		if (r == 0 && use != USE_NONE && interrupt_after(CHUNK_WORK) < 0)
+			r = err_set(e, -ECANCELED, "nobody wants the rest");
 		if (r < 0)
 			return r;
 	}

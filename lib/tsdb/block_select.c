@@ -7,8 +7,11 @@
 #include "lib/tsdb/block_select.h"
 
 #include "lib/base/fault_guard.h"
+#include "lib/base/interrupt.h"
 
 #include <errno.h>
+
+#define SERIES_WORK 200u /* that one is: see interrupt_after */
 
 struct job {
 	struct block_read *block;
@@ -110,6 +113,11 @@ static int fits(struct job *j, uint32_t ref, struct err *e)
 	return r < 0 ? r : chosen_fits(&j->chosen, j->block->index, &j->entry, e);
 }
 
+static int go_on(struct err *e)
+{
+	return interrupt_after(SERIES_WORK) < 0 ? err_set(e, -ECANCELED, "nobody wants the rest") : 0;
+}
+
 static int select_series(void *arg, struct err *e)
 {
 	struct job *j = arg;
@@ -121,6 +129,8 @@ static int select_series(void *arg, struct err *e)
 			r = has_samples(j, ref, e);
 		if (r > 0 && j->entry.pairs.len)
 			r = add_series(j, ref, e);
+		if (r >= 0)
+			r = go_on(e);
 	}
 	return r < 0 ? r : 0;
 }
@@ -243,6 +253,8 @@ static int list_of_series(struct job *j, struct err *e)
 		r = fits(j, postings_at(j->chosen.list, i), e);
 		if (r > 0)
 			r = mark(j, &wanted, e);
+		if (r >= 0)
+			r = go_on(e);
 	}
 	return r < 0 ? r : list_marked(j, e);
 }

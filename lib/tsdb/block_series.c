@@ -36,10 +36,10 @@ struct block_series_set {
 	struct label_set *labels;
 };
 
-struct block_series_set *block_series_new(void)
+struct block_series_set *block_series_new(struct budget *budget)
 {
 	struct block_series_set *s = xcalloc(1, sizeof *s);
-	s->arena = arena_new(NULL);
+	s->arena = arena_new(budget);
 	return s;
 }
 

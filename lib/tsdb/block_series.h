@@ -12,7 +12,7 @@
 
 struct block_series_set;
 
-struct block_series_set *block_series_new(void);
+struct block_series_set *block_series_new(struct budget *budget); /* charged for labels; may be NULL */
 void block_series_free(struct block_series_set *s);
 
 /* Holds the block; what it has goes, sorted, to where the answer points, which is good until the next call. */

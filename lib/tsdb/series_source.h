@@ -9,6 +9,7 @@
 #ifndef TSDB_SERIES_SOURCE_H
 #define TSDB_SERIES_SOURCE_H
 
+#include "lib/base/budget.h"
 #include "lib/tsdb/chunk.h"
 #include "lib/tsdb/float_histogram.h"
 #include "lib/tsdb/matcher.h"
@@ -27,6 +28,8 @@ struct samples {
 	const struct float_histogram **h; /* NULL: floats only. The histograms are owned */
 	int64_t *start;                   /* from when each counts, ms; 0: not known. NULL: none is */
 	size_t cap;                       /* of the arrays, which are kept from series to series */
+	struct budget *budget;            /* that is charged for it all; borrowed, may be NULL */
+	uint64_t held;                    /* bytes of histograms that it was charged for */
 };
 
 static inline bool sample_is_stale(double v)
@@ -39,14 +42,16 @@ static inline bool sample_is_stale(double v)
 void samples_fini(struct samples *s);
 void samples_clear(struct samples *s); /* empty, arrays kept; frees histograms */
 void samples_reserve(struct samples *s, size_t n);
+void samples_charge(struct samples *s, uint64_t bytes);             /* for histograms that were put there */
 void samples_set_start(struct samples *s, size_t i, int64_t start); /* i < n */
 
 struct selection {
 	const struct matcher *matchers; /* at least one; all must accept */
 	size_t n_matchers;
-	int64_t mint, maxt; /* ms, both inclusive; no sample outside is wanted */
-	int64_t step_ms;    /* what the query is about to do; 0: an instant query. Hints, nothing more: */
-	const char *func;   /* the innermost function or aggregation; NULL: none */
+	int64_t mint, maxt;    /* ms, both inclusive; no sample outside is wanted */
+	int64_t step_ms;       /* what the query is about to do; 0: an instant query. Hints, nothing more: */
+	const char *func;      /* the innermost function or aggregation; NULL: none */
+	struct budget *budget; /* charged for what is found, as long as the set lives; NULL: nobody counts */
 };
 
 struct series_set;
@@ -54,7 +59,7 @@ struct series_set;
 struct series_set_ops {
 	/*
 	 * Appends the samples of series i with mint <= t <= maxt to `out`. 0 or -errno, with the series named: it fails this query, not
-	 * the source. -EBADMSG: a chunk is damaged.
+	 * the source. -EBADMSG: a chunk is damaged. Between chunks it asks whether to go on (lib/base/interrupt.h).
 	 */
 	int (*read)(struct series_set *s, size_t i, int64_t mint, int64_t maxt, struct samples *out,
 		struct err *e);
@@ -71,6 +76,7 @@ struct series_set {
 struct series_source;
 
 struct series_source_ops {
+	/* Once the budget is exceeded, or the interrupt says so, it may fail with -ECANCELED. */
 	int (*select)(struct series_source *s, const struct selection *what, struct series_set **out,
 		struct err *e);
 	/*

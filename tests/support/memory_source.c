@@ -51,6 +51,8 @@ static int read_series(
 			out->h = xcalloc(out->cap, sizeof out->h[0]);
 		if (out->h)
 			out->h[out->n] = h ? float_histogram_copy(h) : NULL;
+		if (h)
+			samples_charge(out, float_histogram_bytes(h));
 		out->n++;
 		if (from->start)
 			samples_set_start(out, out->n - 1, from->start[k]);

@@ -274,8 +274,11 @@ static void run(struct op *op, struct exec *x, struct text query, struct buf *ou
 		buf_fini(&p.lines[i]);
 	}
 	free(p.lines);
-	if (r < 0)
+	if (r < 0) {
+		/* What the other threads still came to say depends on them. */
 		buf_printf(out, "error: %s\n", x->error.msg);
+		return;
+	}
 	annotations_each(x->annotations, ANNOTATION_WARNING, query, 0, print_warning, out);
 	annotations_each(x->annotations, ANNOTATION_INFO, query, 0, print_info, out);
 }
