@@ -14,12 +14,13 @@ B       := build/$(VARIANT)
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
 
-# What to build with, what the demo and the tests need beyond that, and what `make lint` and the sanitizers need.
+# What to build with, what the demo, the tests and the benches need beyond that, and what `make lint` and the sanitizers need.
 DEPS_BUILD := gcc g++ libc6-dev make pkg-config libfuse3-dev libyaml-dev libjansson-dev libre2-dev libxxhash-dev \
 	libmicrohttpd-dev libssl-dev libcurl4-openssl-dev libexpat1-dev libgnutls28-dev libcrypt-dev zlib1g-dev
 DEPS_DEMO  := fuse3 prometheus curl jq python3
 DEPS_DEB   := dpkg-dev
 DEPS_TEST  := attr faketime memcached procps rclone swift-account swift-container swift-object swift-proxy
+DEPS_BENCH := victoria-metrics
 DEPS_LINT  := clang clang-format libclang-rt-14-dev llvm-14 man-db shellcheck
 PKGS       := fuse3 libmicrohttpd libcurl jansson yaml-0.1 re2 libxxhash libssl libcrypto expat gnutls libcrypt zlib
 
@@ -161,7 +162,7 @@ $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_MAIN) $(B)/libsupport.a $(B)/libthanosfs.a
 
 .PHONY: deps deps-build deps-demo deps-deb
 deps:
-	@tools/deps $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST) $(DEPS_DEB) $(DEPS_LINT)
+	@tools/deps $(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST) $(DEPS_BENCH) $(DEPS_DEB) $(DEPS_LINT)
 deps-deb:
 	@tools/deps $(DEPS_BUILD) $(DEPS_DEB)
 deps-build:
