@@ -3,10 +3,10 @@
  * Requests that open and close. A node counts as open from before the kernel hears of it to after its last close, which
  * the operation's flags in the journal make true whatever process is killed on the way; a file handle is the node id.
  */
-#include "fs/fd_keeper.h"
 #include "fs/open_count.h"
 #include "fs/ops_private.h"
 #include "fs/passthrough.h"
+#include "fs/upper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ static void count_close(struct fs *fs, uint64_t id, struct journal_op *op, enum 
 	if (ops->closed)
 		ops->closed(fs, id);
 	if (is_kept)
-		fs->keeper->drop(fs->keeper, id);
+		upper_let_go(fs->upper, id);
 }
 
 /*

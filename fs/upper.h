@@ -32,7 +32,8 @@ struct upper_link {
 
 /*
  *	pins > 0	somebody works with it: neither the node nor its descriptors go
- *	lookups > 0	the kernel knows it, as far as this process can tell
+ *	lookups > 0	the kernel knows it: it was told so often by this process
+ *	may_be_known	a walk has found it: the kernel may know it from a process before this one
  *	links empty	removed; path_fd is held then
  *	leaving > 0	its last name is on its way out: who opens it now sees to it that a descriptor is kept
  */
@@ -42,6 +43,7 @@ struct upper_node {
 	struct upper_node *prev, *next; /* least recently used: nodes with descriptors and no pins */
 	unsigned pins;
 	uint64_t lookups;
+	bool may_be_known;
 	_Atomic unsigned leaving;
 	dev_t dev;
 	ino_t ino;
@@ -58,6 +60,7 @@ struct upper {
 	bool is_root;             /* this process may act for others */
 	struct open_count *opens; /* borrowed, as the next */
 	struct fd_keeper *keeper; /* NULL: none */
+	pthread_mutex_t keeping;  /* what is told to the keeper, in one order with what `opens` says of it */
 
 	pthread_mutex_t lock;
 	pthread_cond_t walked;
@@ -83,6 +86,7 @@ void upper_put(struct upper *u, struct upper_node *n); /* NULL is fine */
 int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsigned lookups, struct stat *out,
 	struct upper_node **node);
 
+/* The kernel forgets n look-ups; 0: looks whether the node can go for another reason. */
 void upper_forget(struct upper *u, uint64_t id, uint64_t n);
 
 /*
@@ -95,6 +99,9 @@ void upper_leave_end(struct upper_node *n);
 
 /* After a pinned node was counted as open, and before that is answered. */
 void upper_keep_opened(struct upper *u, struct upper_node *n);
+
+/* After the last close of a node that was kept: the keeper drops it, unless it is open again and kept anew. */
+void upper_let_go(struct upper *u, uint64_t id);
 
 /* Descriptors of a pinned node, borrowed as long as the pin is; or -errno. */
 int upper_path_fd(struct upper *u, struct upper_node *n);

@@ -1,22 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What becomes of a file that loses its last name while it is open: a copy of its descriptor goes to the keeper, for the process
- * that comes after this one. Who removes the name and who opens the file at the same time meet here.
+ * that comes after this one. Who removes the name and who opens or closes the file at the same time meet here.
  */
 #include "fs/fd_keeper.h"
 #include "fs/open_count.h"
 #include "fs/upper.h"
 #include "lib/base/log.h"
 
+/*
+ * The last close may come between the mark that the node is kept and the message that has it kept: its own message must not
+ * be the first of the two, or the descriptor would stay for good. So the lock is held until the keeper has answered.
+ */
 static void keep(struct upper *u, struct upper_node *n)
 {
-	if (!u->keeper || !open_count_set_kept(u->opens, n->node.id))
+	if (!u->keeper)
 		return;
-	int fd = upper_path_fd(u, n);
-	int r = fd < 0 ? fd : u->keeper->keep(u->keeper, n->node.id, fd);
+	int r = upper_path_fd(u, n);
+	pthread_mutex_lock(&u->keeping);
+	if (open_count_set_kept(u->opens, n->node.id) && r >= 0)
+		r = u->keeper->keep(u->keeper, n->node.id, r);
+	pthread_mutex_unlock(&u->keeping);
 	if (r < 0)
 		log_warn("descriptor of a removed file not kept", KV_U64("inode", n->ino),
 			KV("err", strerror(-r)));
+}
+
+void upper_let_go(struct upper *u, uint64_t id)
+{
+	if (!u->keeper)
+		return;
+	pthread_mutex_lock(&u->keeping);
+	if (!open_count_is_kept(u->opens, id))
+		u->keeper->drop(u->keeper, id);
+	pthread_mutex_unlock(&u->keeping);
 }
 
 /* Of the two who meet here, the one that looks second sees the other. */

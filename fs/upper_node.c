@@ -125,7 +125,7 @@ static struct upper_node *unpin_locked(struct upper *u, struct upper_node *n, st
 	if (--n->pins || n->node.id == NODE_ROOT)
 		return NULL;
 	bool is_open = open_count_get(u->opens, n->node.id) > 0;
-	if (!n->lookups && !is_open) {
+	if (!n->lookups && !n->may_be_known && !is_open) {
 		drop_locked(u, n);
 		return n;
 	}
@@ -166,6 +166,12 @@ void upper_forget(struct upper *u, uint64_t id, uint64_t count)
 	pthread_mutex_lock(&u->lock);
 	struct upper_node *n = find_locked(u, id);
 	if (n && id != NODE_ROOT) {
+		/*
+		 * More than it was told by this process: that was all it knew. Else it may have known nothing from before, or know
+		 * that still; which makes no difference where names lead to the node, and without any it forgets all it knows.
+		 */
+		if (count > n->lookups || (count && !n->links.len))
+			n->may_be_known = false;
 		n->lookups -= MIN_OF(n->lookups, count);
 		pin_locked(u, n);
 	}
@@ -207,8 +213,8 @@ void upper_remove_link(struct upper *u, struct upper_node *n, uint64_t dir, cons
 	pthread_mutex_unlock(&u->lock);
 }
 
-int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsigned lookups, struct stat *out,
-	struct upper_node **node)
+static int enter(struct upper *u, struct upper_node *dir, const char *name, unsigned lookups, bool is_walk,
+	struct stat *out, struct upper_node **node)
 {
 	struct stat st;
 	if (fstatat(dir->path_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -216,12 +222,16 @@ int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsig
 	uint64_t generation, id = identify(dir->path_fd, name, &st, &generation);
 	pthread_mutex_lock(&u->lock);
 	struct upper_node *n = find_locked(u, id);
+	/* A walk keeps no names locked: one that the table has lost may have been removed since it was seen. */
+	bool has_gone = is_walk && n && !n->links.len;
 	if (!n)
 		n = add_locked(u, id, generation, &st);
 	pin_locked(u, n);
 	n->lookups += lookups;
 	n->mode = st.st_mode;
-	add_link_locked(n, dir->node.id, name);
+	if (!has_gone)
+		add_link_locked(n, dir->node.id, name);
+	n->may_be_known |= is_walk && !has_gone;
 	pthread_mutex_unlock(&u->lock);
 	*node = n;
 	if (out) {
@@ -229,6 +239,12 @@ int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsig
 		out->st_ino = id;
 	}
 	return 0;
+}
+
+int upper_enter(struct upper *u, struct upper_node *dir, const char *name, unsigned lookups, struct stat *out,
+	struct upper_node **node)
+{
+	return enter(u, dir, name, lookups, false, out, node);
 }
 
 /* Enters everything below a directory. The kernel's ids survive this process, the table doesn't. */
@@ -246,13 +262,9 @@ static void walk(struct upper *u, struct upper_node *dir, unsigned depth)
 	for (struct dirent *entry; (entry = readdir(d));) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		struct upper_node *n;
-		/* One lookup, so that the node stays: which ones the kernel knows can't be told. */
-		if (upper_enter(u, dir, entry->d_name, 0, NULL, &n) < 0)
+		struct upper_node *n = NULL;
+		if (enter(u, dir, entry->d_name, 0, true, NULL, &n) < 0)
 			continue;
-		pthread_mutex_lock(&u->lock);
-		n->lookups = MAX_OF(n->lookups, 1u);
-		pthread_mutex_unlock(&u->lock);
 		if (S_ISDIR(n->mode))
 			walk(u, n, depth + 1);
 		upper_put(u, n);
@@ -362,6 +374,7 @@ int upper_open(const char *dir, struct open_count *opens, struct fd_keeper *keep
 	u->opens = opens;
 	u->keeper = keeper;
 	pthread_mutex_init(&u->lock, NULL);
+	pthread_mutex_init(&u->keeping, NULL);
 	pthread_cond_init(&u->walked, NULL);
 	node_table_init(&u->nodes);
 	u->used.prev = u->used.next = &u->used;
@@ -382,6 +395,7 @@ void upper_close(struct upper *u)
 		return;
 	node_table_fini(&u->nodes, free_entry);
 	pthread_cond_destroy(&u->walked);
+	pthread_mutex_destroy(&u->keeping);
 	pthread_mutex_destroy(&u->lock);
 	free(u);
 }

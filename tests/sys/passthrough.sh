@@ -37,8 +37,23 @@ are_counted() { (($(passed_on) > 0)); }
 wait_until 5 "opens are counted" are_counted
 
 say "nothing stays behind"
-all_closed() { [[ $(jq .open_files "$MNT/.thanosfs/status.json") == 0 && $(used_inodes) == "$before" ]]; }
-wait_until 10 "all files are closed, and those without a name have gone" all_closed
+none_open() { [[ $(jq .open_files "$MNT/.thanosfs/status.json") == 0 ]]; }
+# shellcheck disable=SC2317 # called by name, as is none_left
+# What each process has open that has no name any more; what is in use and not there, the kernel has.
+say_who_holds() {
+	local pid
+	for pid in "$MOUNT_PID" $(workers_of "$MOUNT_PID"); do
+		find "/proc/$pid/fd" -lname "$WORK/upper/* (deleted)" -printf '%p -> %l\n'
+	done
+	echo "$(used_inodes) inodes are used, of which these have names:"
+	find "$WORK/upper"
+}
+# shellcheck disable=SC2317
+none_left() { [[ $(used_inodes) == "$before" ]] || { say_who_holds >"$WORK/held.log"; false; }; }
+wait_until 10 "all files are closed" none_open
+: >"$WORK/held.log"
+logs+=("$WORK/held.log")
+wait_until 10 "files without a name have gone" none_left
 unmount "$MOUNT_PID" "$MNT"
 
 say "on a filesystem that stands on another one: by requests"

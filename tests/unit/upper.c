@@ -103,6 +103,42 @@ TEST(a_removed_file_that_is_open_works_until_it_is_forgotten)
 	CHECK(!reads(f, "TExt"));
 }
 
+/* Takes for granted that it reads by id what the table has, and nothing that has no name else. */
+static void remove_after_a_look_up(uint64_t id, const char *name)
+{
+	struct fuse_entry_param entry;
+	CHECK_INT(upper_lookup(&fs, NODE_ROOT, name, &entry), 0);
+	CHECK(entry.ino == id);
+	CHECK_INT(upper_remove(&fs, NODE_ROOT, name, false), 0);
+	CHECK(reads(id, name));
+}
+
+TEST(a_removed_file_that_the_kernel_had_not_known_when_it_was_found_is_forgotten_too)
+{
+	restart();
+	uint64_t f = make_file(NODE_ROOT, "f", "f"), g = make_file(NODE_ROOT, "g", "g");
+	restart();
+	CHECK(reads(f, "f")); /* finds both */
+	remove_after_a_look_up(g, "g");
+	upper_forget(fs.upper, g, 1);
+	CHECK(!reads(g, "g"));
+}
+
+TEST(a_removed_file_that_the_kernel_knows_from_before_works_until_it_is_forgotten)
+{
+	restart();
+	uint64_t f = make_file(NODE_ROOT, "f", "f"), g = make_file(NODE_ROOT, "g", "g");
+	restart();
+	CHECK(reads(f, "f"));
+	CHECK_INT(upper_remove(&fs, NODE_ROOT, "g", false), 0);
+	CHECK(reads(g, "g"));
+	upper_forget(fs.upper, g, 3);
+	CHECK(!reads(g, "g"));
+	remove_after_a_look_up(f, "f");
+	upper_forget(fs.upper, f, 4);
+	CHECK(!reads(f, "f"));
+}
+
 TEST(the_number_a_removed_file_had_makes_no_other_file_answer_to_its_id)
 {
 	restart();

@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -805,6 +807,78 @@ TEST(a_file_that_is_opened_while_its_name_goes_is_kept_or_was_not_opened)
 		start_process(top);
 		CHECK(r < 0 || reads(f, "text of f"));
 	}
+}
+
+/* Gives the other thread the time to end, which it does only where nothing holds it up. */
+static pthread_t other;
+static atomic_bool has_ended;
+
+static void meet(void *(*fn)(void *))
+{
+	atomic_store(&has_ended, false);
+	CHECK(pthread_create(&other, NULL, fn, NULL) == 0);
+	for (int i = 0; i < 100 && !atomic_load(&has_ended); i++)
+		usleep(1000);
+}
+
+static void *close_f(void *arg)
+{
+	struct request q = release_request(f);
+	CHECK_INT(ask(&q), 0);
+	atomic_store(&has_ended, true);
+	return arg;
+}
+
+static int keep_after_close(struct fd_keeper *k, uint64_t node, int fd)
+{
+	meet(close_f);
+	return keep(k, node, fd);
+}
+
+TEST(a_file_that_is_closed_while_its_name_goes_is_not_kept)
+{
+	set_scene();
+	struct request q = open_request(f, O_RDWR);
+	CHECK_INT(ask(&q), 0);
+	keeper.base.keep = keep_after_close;
+	CHECK_INT(upper_remove(&fs, d, "f", false), 0);
+	pthread_join(other, NULL);
+	receive_all();
+	CHECK(!is_kept(f));
+}
+
+static void *open_f(void *arg)
+{
+	struct fuse_file_info fi = { .flags = O_RDWR };
+	open_count_add(fs.opens, f, NULL, 0);
+	CHECK_INT(upper_open_file(&fs, f, &fi), 0);
+	atomic_store(&has_ended, true);
+	return arg;
+}
+
+static void drop_after_open(struct fd_keeper *k, uint64_t node)
+{
+	meet(open_f);
+	drop(k, node);
+}
+
+TEST(a_nameless_file_that_is_opened_while_it_is_closed_is_kept)
+{
+	set_scene();
+	open_both();
+	prepare_unlink();
+	CHECK_INT(ask(&request), 0);
+	struct request q = release_request(f);
+	CHECK_INT(ask(&q), 0);
+	keeper.base.drop = drop_after_open;
+	CHECK_INT(ask(&q), 0);
+	pthread_join(other, NULL);
+	start_process(top);
+	CHECK(reads(f, "text of f"));
+	keeper.base.drop = drop;
+	CHECK_INT(ask(&q), 0);
+	receive_all();
+	CHECK(!is_kept(f));
 }
 
 TEST_MAIN()
