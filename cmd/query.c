@@ -16,12 +16,14 @@
 #define STATUS_USAGE  2
 
 #define SERVER_THREADS 2 /* they only move bytes */
+#define LOOK_SECONDS   5 /* between looks whether the web configuration's files have changed */
 
 struct server {
 	struct query_flags flags;
 	struct series_source *source;
 	struct regex *cors_origin;
-	struct web_config *web;
+	pthread_mutex_t lock;
+	struct web_config *web; /* under lock once the server runs; NULL: none was given */
 	struct api *api;
 	struct http_server *http;
 	struct buf flags_json;
@@ -59,11 +61,41 @@ static void read_features(const struct flag_strings *names, struct promql_option
 	}
 }
 
+static int reload(void *arg, struct err *e)
+{
+	struct server *s = arg;
+	auto_of(web_config) struct web_config *next = NULL;
+	if (!s->web)
+		return 0;
+	int r = web_config_load(s->flags.web_config_file, &next, e);
+	if (r == 0)
+		r = http_server_set_web(s->http, next, e);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&s->lock);
+	struct web_config *before = s->web;
+	s->web = take(next);
+	pthread_mutex_unlock(&s->lock);
+	web_config_free(before);
+	return 0;
+}
+
+/* Programs that renew certificates may tell nobody. */
+static bool has_changed(struct server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	bool is = s->web && web_config_has_changed(s->web);
+	pthread_mutex_unlock(&s->lock);
+	return is;
+}
+
 static int start(struct server *s, struct err *e)
 {
 	const struct query_flags *f = &s->flags;
 	struct api_options api = { .max_concurrency = (unsigned)f->max_concurrency,
 		.external_prefix = f->external_prefix,
+		.reload = reload,
+		.reload_arg = s,
 		.promql = { .lookback_ms = f->lookback_ms,
 			.timeout_ms = f->timeout_ms,
 			.max_samples = f->max_samples,
@@ -125,7 +157,7 @@ static int serve(struct server *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP); /* nothing is to be read again */
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
@@ -133,8 +165,11 @@ static int serve(struct server *s)
 		log_error("query server failed", KV("err", e.msg));
 		return STATUS_FAILED;
 	}
-	while (sigwait(&set, &signal_number) != 0 || signal_number == SIGHUP)
-		;
+	do {
+		signal_number = sigtimedwait(&set, NULL, &(struct timespec){ .tv_sec = LOOK_SECONDS });
+		if (signal_number == SIGHUP || (signal_number < 0 && has_changed(s)))
+			api_reload(s->api, &e);
+	} while (signal_number != SIGTERM && signal_number != SIGINT);
 	log_info("ending", KV("signal", signal_number == SIGTERM ? "SIGTERM" : "SIGINT"));
 	notify_stopping(NULL);
 	api_set_ready(s->api, false);
@@ -144,7 +179,7 @@ static int serve(struct server *s)
 int cmd_query(int argc, char **argv)
 {
 	struct err e = { .msg = "" };
-	struct server s = { 0 };
+	struct server s = { .lock = PTHREAD_MUTEX_INITIALIZER };
 	int status;
 	if (query_flags_parse(argc, argv, &s.flags, &e) < 0) {
 		fprintf(stderr, "thanosfs query: %s\n", e.msg);

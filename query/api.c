@@ -10,6 +10,21 @@
 
 METRIC_GAUGE(most_queries, "thanosfs_query_max_concurrency", "Queries that may run at a time.");
 
+METRIC_GAUGE(reload_successful, "thanosfs_query_config_last_reload_successful",
+	"Whether the web configuration could be read the last time.");
+METRIC_GAUGE(reload_time, "thanosfs_query_config_last_reload_success_timestamp_seconds",
+	"When the web configuration was last read.");
+
+static void note_reload(struct api *a, bool is_good)
+{
+	atomic_store(&a->reload_is_good, is_good);
+	metric_set(reload_successful, is_good);
+	if (is_good) {
+		atomic_store(&a->reloaded_ms, clock_unix_ms());
+		metric_set(reload_time, (uint64_t)clock_unix_ms() / 1000);
+	}
+}
+
 struct api *api_new(const struct api_options *o)
 {
 	struct api *a = xcalloc(1, sizeof *a);
@@ -17,14 +32,31 @@ struct api *api_new(const struct api_options *o)
 	a->admission = admission_new(MAX_OF(o->max_concurrency, 1u));
 	a->began_unix_ms = clock_unix_ms();
 	metric_set(most_queries, MAX_OF(o->max_concurrency, 1u));
+	pthread_mutex_init(&a->reloading, NULL);
+	note_reload(a, true);
 	return a;
 }
 
 void api_free(struct api *a)
 {
-	if (a)
-		admission_free(a->admission);
+	if (!a)
+		return;
+	admission_free(a->admission);
+	pthread_mutex_destroy(&a->reloading);
 	free(a);
+}
+
+int api_reload(struct api *a, struct err *e)
+{
+	pthread_mutex_lock(&a->reloading);
+	int r = a->o.reload ? a->o.reload(a->o.reload_arg, e) : 0;
+	note_reload(a, r == 0);
+	pthread_mutex_unlock(&a->reloading);
+	if (r < 0)
+		log_error("configuration not taken up, the one before holds", KV("err", e->msg));
+	else
+		log_info("configuration taken up");
+	return r;
 }
 
 void api_set_ready(struct api *a, bool is_ready)
@@ -104,14 +136,17 @@ static void answer_ready(void *arg, const struct http_request *q, struct http_re
 	buf_add_str(&out->body, is_ready ? "thanosfs query is Ready.\n" : "Service Unavailable");
 }
 
-/* There is nothing that isn't noticed without it; what automation sends is answered as it expects. */
-static void answer_reload(void *arg, const struct http_request *q, struct http_response *out)
+static bool serve_reload(void *arg, const struct http_request *q, struct http_reply *reply)
 {
-	(void)arg;
-	if (http_request_method(q) & (HTTP_POST | HTTP_PUT))
-		return;
-	out->status = 405;
-	buf_add_str(&out->body, "Only POST or PUT requests allowed");
+	struct err e;
+	if (!(http_request_method(q) & (HTTP_POST | HTTP_PUT))) {
+		http_reply_status(reply, 405);
+		buf_add_str(http_reply_body(reply), "Only POST or PUT requests allowed");
+	} else if (api_reload(arg, &e) < 0) {
+		http_reply_status(reply, 500);
+		buf_printf(http_reply_body(reply), "failed to reload config: %s\n", e.msg);
+	}
+	return true;
 }
 
 static void answer_root(void *arg, const struct http_request *q, struct http_response *out)
@@ -153,5 +188,5 @@ const struct http_route api_routes[] = { { API "/query", FORM, .stream = serve_q
 	{ API "/**", HTTP_OPTIONS, .stream = serve_options },
 	{ "/federate", HTTP_GET, .stream = serve_federate }, { "/metrics", .answer = http_metrics_answer },
 	{ "/-/healthy", .answer = answer_healthy }, { "/-/ready", .answer = answer_ready },
-	{ "/-/reload", HTTP_GET | HTTP_POST | HTTP_PUT, .answer = answer_reload },
+	{ "/-/reload", HTTP_GET | HTTP_POST | HTTP_PUT, .stream = serve_reload },
 	{ "/", .answer = answer_root }, { 0 } };

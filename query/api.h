@@ -23,6 +23,9 @@ struct api_options {
 	bool cors_any;                   /* the expression takes every origin */
 	const char *external_prefix;     /* of links, "" or "/x"; borrowed */
 	const char *flags_json;          /* an object: every flag and its value; borrowed */
+	/* Takes up what changed in the configuration. Called by one thread at a time. NULL: there is nothing to take up. */
+	int (*reload)(void *arg, struct err *e);
+	void *reload_arg;
 };
 
 struct api;
@@ -30,6 +33,9 @@ struct api;
 struct api *api_new(const struct api_options *o);
 void api_free(struct api *a); /* NULL is fine */
 DEFINE_AUTO(api, struct api *, api_free)
+
+/* As POST /-/reload does it: 0, or what reload() failed with, which is logged; then what held before holds. */
+int api_reload(struct api *a, struct err *e);
 
 void api_set_ready(struct api *a, bool is_ready);
 

@@ -11,11 +11,17 @@
 #include "query/admission.h"
 #include "query/api.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 struct api {
 	struct api_options o;
 	struct admission *admission;
 	int64_t began_unix_ms;
 	atomic_bool is_ready;
+	pthread_mutex_t reloading;
+	atomic_bool reload_is_good;  /* the last one */
+	_Atomic int64_t reloaded_ms; /* the last good one, or the start */
 };
 
 enum api_error {

@@ -35,7 +35,7 @@ void api_buildinfo(struct api_call *c)
 
 void api_runtimeinfo(struct api_call *c)
 {
-	char began[DURATION_CHARS], now[DURATION_CHARS];
+	char began[DURATION_CHARS], now[DURATION_CHARS], reloaded[DURATION_CHARS];
 	auto_free char *here = getcwd(NULL, 0);
 	struct utsname system = { .nodename = "" };
 	uname(&system);
@@ -45,8 +45,8 @@ void api_runtimeinfo(struct api_call *c)
 	json_write_key_str(&c->w, "CWD", here ? here : "");
 	json_write_key_str(&c->w, "hostname", system.nodename);
 	json_write_key_str(&c->w, "serverTime", time_format(clock_unix_ms(), now));
-	json_write_key_bool(&c->w, "reloadConfigSuccess", true);
-	json_write_key_str(&c->w, "lastConfigTime", began);
+	json_write_key_bool(&c->w, "reloadConfigSuccess", atomic_load(&c->api->reload_is_good));
+	json_write_key_str(&c->w, "lastConfigTime", time_format(atomic_load(&c->api->reloaded_ms), reloaded));
 	json_write_key_u64(&c->w, "corruptionCount", 0);
 	json_write_key_u64(&c->w, "goroutineCount", 0);
 	json_write_key_i64(&c->w, "GOMAXPROCS", sysconf(_SC_NPROCESSORS_ONLN));

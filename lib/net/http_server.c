@@ -29,13 +29,49 @@ static void on_connection(
 	void *arg, struct MHD_Connection *c, void **state, enum MHD_ConnectionNotificationCode what)
 {
 	struct http_server *s = arg;
-	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-	if (what == MHD_CONNECTION_NOTIFY_STARTED && fd) {
-		*state = http_watch_add(s->watch, fd->connect_fd);
-	} else if (*state) {
-		http_watch_remove(s->watch, *state);
+	struct http_connection *x = *state;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *fd =
+			MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+		const union MHD_ConnectionInfo *tls =
+			MHD_get_connection_info(c, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+		*state = x = xcalloc(1, sizeof *x);
+		x->watched = fd ? http_watch_add(s->watch, fd->connect_fd) : NULL;
+		x->web = http_server_web(s);
+		if (tls && tls->tls_session)
+			http_web_begin(x->web, tls->tls_session);
+	} else if (x) {
+		if (x->watched)
+			http_watch_remove(s->watch, x->watched);
+		http_web_free(x->web);
+		free(x);
 		*state = NULL;
 	}
+}
+
+struct http_web *http_server_web(struct http_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	struct http_web *w = http_web_hold(s->web);
+	pthread_mutex_unlock(&s->lock);
+	return w;
+}
+
+int http_server_set_web(struct http_server *s, struct web_config *web, struct err *e)
+{
+	struct http_web *w;
+	if (!web->cert_pem == s->has_tls)
+		return err_set(e, -EINVAL, "TLS can't be turned %s while the server runs",
+			s->has_tls ? "off" : "on");
+	int r = http_web_new(web, &w, e);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&s->lock);
+	struct http_web *before = s->web;
+	s->web = w;
+	pthread_mutex_unlock(&s->lock);
+	http_web_free(before);
+	return 0;
 }
 
 #define MOST_OPTIONS 8
@@ -59,13 +95,11 @@ static int start_daemon(struct http_server *s, const struct http_server_options 
 	/* A pool of one is none for libmicrohttpd: it warns, and runs its one thread. */
 	if (threads > 1)
 		add_option(more, &n, MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL);
-	if (s->web && s->web->cert_pem) {
+	if (s->has_tls) {
+		/* It wants them to begin with; each connection gets what holds then. */
 		flags |= MHD_USE_TLS;
-		add_option(more, &n, MHD_OPTION_HTTPS_MEM_CERT, 0, s->web->cert_pem);
-		add_option(more, &n, MHD_OPTION_HTTPS_MEM_KEY, 0, s->web->key_pem);
-		add_option(more, &n, MHD_OPTION_HTTPS_PRIORITIES, 0, s->web->tls_priorities);
-		if (s->web->client_ca_pem)
-			add_option(more, &n, MHD_OPTION_HTTPS_MEM_TRUST, 0, s->web->client_ca_pem);
+		add_option(more, &n, MHD_OPTION_HTTPS_MEM_CERT, 0, o->web->cert_pem);
+		add_option(more, &n, MHD_OPTION_HTTPS_MEM_KEY, 0, o->web->key_pem);
 	}
 	add_option(more, &n, MHD_OPTION_END, 0, NULL);
 	errno = 0;
@@ -94,7 +128,7 @@ int http_server_open(const struct http_server_options *options, struct http_serv
 		.prefix = options->prefix ? options->prefix : "",
 		.prefix_len = options->prefix ? strlen(options->prefix) : 0,
 		.max_body_bytes = options->max_body_bytes,
-		.web = options->web };
+		.has_tls = options->web && options->web->cert_pem };
 	pthread_condattr_t attr;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -106,6 +140,8 @@ int http_server_open(const struct http_server_options *options, struct http_serv
 	int64_t read_ms =
 		options->read_timeout_ms ? options->read_timeout_ms : 1000 * HTTP_SERVER_IDLE_SECONDS;
 	int r = http_watch_new(read_ms, &s->watch, e);
+	if (r == 0 && options->web)
+		r = http_web_new(options->web, &s->web, e);
 	if (r == 0)
 		r = start_daemon(s, options, fd, e);
 	if (r < 0) {
@@ -168,6 +204,7 @@ void http_server_close(struct http_server *s)
 		close(fd);
 	http_workers_free(s->workers);
 	http_watch_free(s->watch);
+	http_web_free(s->web);
 	pthread_cond_destroy(&s->idle);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

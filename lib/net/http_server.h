@@ -73,13 +73,19 @@ struct http_server_options {
 	size_t max_head_bytes;           /* 0: HTTP_SERVER_MAX_HEAD_BYTES */
 	size_t max_body_bytes;           /* 0: requests have no body */
 	int64_t read_timeout_ms;         /* a whole request, or idle; 0: HTTP_SERVER_IDLE_SECONDS */
-	const struct web_config *web;    /* borrowed; NULL: no TLS, anybody */
+	struct web_config *web;          /* held by the server; NULL: no TLS, anybody */
 };
 
 struct http_server;
 
 /* Listens when it returns. -EINVAL for an address of another form, -EADDRINUSE and the like; the error names it. */
 int http_server_open(const struct http_server_options *options, struct http_server **out, struct err *e);
+
+/*
+ * Replaces the web configuration: for connections that begin from now on, and as to users and headers for all requests that do. -EINVAL,
+ * and nothing changes: it can't be used, or has TLS where the server began without, or the other way round.
+ */
+int http_server_set_web(struct http_server *s, struct web_config *web, struct err *e);
 
 uint16_t http_server_port(const struct http_server *s); /* that it listens on */
 

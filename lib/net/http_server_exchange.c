@@ -7,7 +7,6 @@
 #include "lib/net/http_server_private.h"
 
 #include <errno.h>
-#include <gnutls/gnutls.h>
 
 #define MORE_THAN_ENOUGH \
 	8 /* so many times the longest body is read and thrown away before the connection is cut */
@@ -17,6 +16,7 @@ void http_request_unref(struct http_request *q)
 	if (atomic_fetch_sub(&q->refs, 1) > 1)
 		return;
 	atomic_fetch_sub(&q->server->body_bytes, q->body.cap);
+	http_web_free(q->web);
 	http_reply_free(q->reply);
 	http_params_fini(&q->params);
 	http_params_fini(&q->headers);
@@ -33,6 +33,7 @@ void *http_exchange_on_url(void *server, const char *uri, struct MHD_Connection 
 	struct http_server *s = server;
 	struct http_request *q = xcalloc(1, sizeof *q);
 	*q = (struct http_request){ .server = s, .refs = 1, .connection = c, .uri = xstrdup(uri) };
+	q->web = http_server_web(s);
 	pthread_mutex_lock(&s->lock);
 	s->active++;
 	q->next = s->first;
@@ -47,7 +48,8 @@ void *http_exchange_on_url(void *server, const char *uri, struct MHD_Connection 
 static struct http_watched *watched_of(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	return info ? info->socket_context : NULL;
+	const struct http_connection *x = info ? info->socket_context : NULL;
+	return x ? x->watched : NULL;
 }
 
 void http_exchange_on_end(
@@ -73,15 +75,16 @@ void http_exchange_on_end(
 	http_request_unref(q);
 }
 
-static void add_web_headers(const struct http_server *s, struct MHD_Response *r)
+static void add_web_headers(const struct http_request *q, struct MHD_Response *r)
 {
-	for (size_t i = 0; s->web && i < s->web->headers.len; i++)
-		MHD_add_response_header(r, s->web->headers.data[i].name, s->web->headers.data[i].value);
+	const struct web_config *web = http_web_config(q->web);
+	for (size_t i = 0; web && i < web->headers.len; i++)
+		MHD_add_response_header(r, web->headers.data[i].name, web->headers.data[i].value);
 }
 
 static enum MHD_Result queue(struct http_request *q, unsigned status, struct MHD_Response *r)
 {
-	add_web_headers(q->server, r);
+	add_web_headers(q, r);
 	enum MHD_Result sent = MHD_queue_response(q->connection, status, r);
 	MHD_destroy_response(r);
 	q->stage = HTTP_STAGE_ANSWERED;
@@ -143,28 +146,17 @@ static size_t announced_body(const struct http_request *q)
 	return n ? strtoull(n, NULL, 10) : 0;
 }
 
-/* Whether the client's certificate is as the configuration wants it; the handshake only asked for it. */
+/* Only asked for in the handshake, so that who has none that will do can be let in, too. */
 static bool has_certificate(struct http_request *q)
 {
-	const struct web_config *web = q->server->web;
-	if (!web || web->client_auth <= WEB_CLIENT_ASKED)
-		return true;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(q->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	if (!info || !info->tls_session)
-		return false;
-	unsigned n = 0, status = 0;
-	gnutls_session_t session = info->tls_session;
-	if (!gnutls_certificate_get_peers(session, &n) || !n)
-		return web->client_auth == WEB_CLIENT_IF_GIVEN;
-	if (web->client_auth == WEB_CLIENT_GIVEN)
-		return true;
-	return gnutls_certificate_verify_peers2(session, &status) == GNUTLS_E_SUCCESS && status == 0;
+	return http_web_takes_client(q->web, info ? info->tls_session : NULL);
 }
 
 static enum http_verdict glance(const struct http_request *q)
 {
-	const struct web_config *web = q->server->web;
+	const struct web_config *web = http_web_config(q->web);
 	return web && web->users ? http_users_glance(web->users, http_request_header(q, "Authorization"))
 				 : HTTP_ADMITTED;
 }
@@ -228,10 +220,10 @@ static void work(void *arg)
 {
 	struct http_request *q = arg;
 	const struct http_server *s = q->server;
+	const struct web_config *web = http_web_config(q->web);
 	bool is_whole = true;
 	http_reply_header(q->reply, "Content-Type", "text/plain; charset=utf-8");
-	if (s->web && s->web->users &&
-		!http_users_check(s->web->users, http_request_header(q, "Authorization"))) {
+	if (web && web->users && !http_users_check(web->users, http_request_header(q, "Authorization"))) {
 		refuse_in_thread(q, 401);
 	} else if (q->route->stream) {
 		is_whole = q->route->stream(s->arg, q, q->reply);

@@ -4,6 +4,7 @@
 #define NET_HTTP_SERVER_PRIVATE_H
 
 #include "lib/net/http_server.h"
+#include "lib/net/http_server_web.h"
 #include "lib/net/http_watch.h"
 #include "lib/net/http_workers.h"
 
@@ -19,17 +20,27 @@ struct http_server {
 	uint16_t port;
 	const char *prefix;
 	size_t prefix_len, max_body_bytes;
-	const struct web_config *web; /* may be NULL */
+	bool has_tls;
 	struct http_watch *watch;
 	struct http_workers *workers;
 	atomic_size_t body_bytes; /* of all requests */
 
 	pthread_mutex_t lock;
-	pthread_cond_t idle; /* under lock: active became 0 */
+	pthread_cond_t idle;  /* under lock: active became 0 */
+	struct http_web *web; /* under lock: the one that holds now, may be NULL */
 	/* under lock: requests that have begun and not ended */
 	unsigned active;
 	struct http_request *first;
 };
+
+/* What libmicrohttpd keeps for us with a connection. */
+struct http_connection {
+	struct http_watched *watched; /* may be NULL */
+	struct http_web *web;         /* held: of its TLS */
+};
+
+/* The configuration that holds now, held. */
+struct http_web *http_server_web(struct http_server *s);
 
 /*
  *	URL		only the first line is known
@@ -45,6 +56,7 @@ struct http_request {
 	struct http_request *next, **slot; /* under the server's lock */
 	atomic_uint refs;
 	struct MHD_Connection *connection; /* for libmicrohttpd's threads, and to wake it */
+	struct http_web *web;              /* held */
 	enum http_stage stage;
 	char *uri; /* as it came */
 	unsigned method;

@@ -11,8 +11,11 @@
 
 void web_config_free(struct web_config *c)
 {
-	if (!c)
+	if (!c || atomic_fetch_sub(&c->users_of_it, 1) > 1)
 		return;
+	vec_each (f, &c->files)
+		free(f->path);
+	vec_fini(&c->files);
 	free(c->cert_pem);
 	free(c->key_pem);
 	free(c->client_ca_pem);
@@ -22,9 +25,45 @@ void web_config_free(struct web_config *c)
 	free(c);
 }
 
+struct web_config *web_config_hold(struct web_config *c)
+{
+	atomic_fetch_add(&c->users_of_it, 1);
+	return c;
+}
+
+static void look_at(const char *path, struct stat *st)
+{
+	/* Zeros are a file that isn't there. */
+	if (stat(path, st) < 0)
+		*st = (struct stat){ 0 };
+}
+
+bool web_config_has_changed(struct web_config *c)
+{
+	bool has_changed = false;
+	vec_each (f, &c->files) {
+		struct stat now;
+		look_at(f->path, &now);
+		has_changed |= now.st_dev != f->st.st_dev || now.st_ino != f->st.st_ino ||
+			       now.st_size != f->st.st_size || now.st_mtim.tv_sec != f->st.st_mtim.tv_sec ||
+			       now.st_mtim.tv_nsec != f->st.st_mtim.tv_nsec;
+		f->st = now;
+	}
+	return has_changed;
+}
+
+/* What is written to it from now on is noticed. */
+static int read_file(struct web_config *c, const char *path, uint64_t most, struct buf *out, struct err *e)
+{
+	struct web_file f = { .path = xstrdup(path) };
+	look_at(path, &f.st);
+	vec_push(&c->files, f);
+	return file_read(path, most, out, e);
+}
+
 /* The text of KEY, or what is in the file that KEY_file names; *out stays NULL where there is neither. */
-static int read_pem(
-	const struct yaml_node *map, const char *dir, const char *key, char **out, char **path, struct err *e)
+static int read_pem(struct web_config *c, const struct yaml_node *map, const char *dir, const char *key,
+	char **out, char **path, struct err *e)
 {
 	auto_free char *file_key = xasprintf("%s_file", key);
 	const char *text = NULL, *name = NULL;
@@ -43,7 +82,7 @@ static int read_pem(
 	*path = name[0] == '/' ? xstrdup(name) : xasprintf("%s/%s", dir, name);
 	auto_buf struct buf b = { 0 };
 	struct err inner;
-	if (file_read(*path, PEM_MAX_BYTES, &b, &inner) < 0)
+	if (read_file(c, *path, PEM_MAX_BYTES, &b, &inner) < 0)
 		return yaml_fail(map, e, "%s: %s", file_key, inner.msg);
 	*out = xstrdup(buf_str(&b));
 	return 0;
@@ -125,11 +164,11 @@ static int read_tls(const struct yaml_node *map, const char *dir, struct web_con
 			r = yaml_fail(n, e, "%s can't be chosen here", refused[i]);
 	}
 	if (r == 0)
-		r = read_pem(map, dir, "cert", &c->cert_pem, &cert_path, e);
+		r = read_pem(c, map, dir, "cert", &c->cert_pem, &cert_path, e);
 	if (r == 0)
-		r = read_pem(map, dir, "key", &c->key_pem, &key_path, e);
+		r = read_pem(c, map, dir, "key", &c->key_pem, &key_path, e);
 	if (r == 0)
-		r = read_pem(map, dir, "client_ca", &c->client_ca_pem, &ca_path, e);
+		r = read_pem(c, map, dir, "client_ca", &c->client_ca_pem, &ca_path, e);
 	if (r < 0)
 		return r;
 	if (!c->cert_pem || !c->key_pem)
@@ -212,7 +251,8 @@ int web_config_load(const char *path, struct web_config **out, struct err *e)
 	auto_of(web_config) struct web_config *c = xcalloc(1, sizeof *c);
 	const char *slash = strrchr(path, '/');
 	auto_free char *dir = slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup(".");
-	int r = file_read(path, YAML_MAX_BYTES, &text, e);
+	atomic_init(&c->users_of_it, 1);
+	int r = read_file(c, path, YAML_MAX_BYTES, &text, e);
 	if (r == 0)
 		r = yaml_doc_parse(path, (const char *)text.data, text.len, &doc, e);
 	if (r == 0)

@@ -159,6 +159,29 @@ check_equal "$(status_of "$QUERY_URL/api/v1/query?query=1")" 200 "the status wit
 check_equal "$(status_of -u alice:wrong "$QUERY_URL/api/v1/query?query=1")" 401 "the status with a wrong password"
 check_equal "$(curl -gsS --cacert "$WORK/tls.crt" -o /dev/null -w '%{http_code}' "$QUERY_URL/-/healthy")" 401 "the status without a password"
 ! curl -gsS -m 20 "http://127.0.0.1:$QUERY_PORT/-/healthy" 2>/dev/null | grep -q Healthy || fail "it serves without TLS, too"
+# What the file says is taken up when the server is told to, or has seen that it changed; a bad one leaves things as they were.
+reload_is() { curl "${CURL[@]}" "$QUERY_URL/metrics" | grep -q "^thanosfs_query_config_last_reload_successful $1\$"; }
+reload_is 1
+cp "$WORK/web.yml" "$WORK/web.good"
+echo 'basic_auth_users: {alice: secret}' >>"$WORK/web.yml"
+check_equal "$(status_of -X POST "$QUERY_URL/-/reload")" 500 "the status of a reload of a bad file"
+check_has "$(cat "$WORK/body")" "failed to reload config: $WORK/web.yml" "what a reload of a bad file says"
+reload_is 0 || fail "the metric doesn't show that a reload failed"
+sed 's/alice/bob/' "$WORK/web.good" >"$WORK/web.yml"
+check_equal "$(status_of -X POST "$QUERY_URL/-/reload")" 200 "the status of a reload"
+check_equal "$(status_of "$QUERY_URL/-/healthy")" 401 "the status of a user that is no more"
+CURL=(-gsS --cacert "$WORK/tls.crt" -u bob:secret)
+reload_is 1 || fail "the metric doesn't show that a reload succeeded"
+cp "$WORK/web.good" "$WORK/web.yml"
+kill -HUP "$QUERY_PID"
+CURL=(-gsS --cacert "$WORK/tls.crt" -u alice:secret)
+wait_until 10 "SIGHUP brings the first user back" reload_is 1
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$WORK/tls2.key" -out "$WORK/tls2.crt" -days 2 -subj /CN=localhost \
+	-addext 'subjectAltName=IP:127.0.0.1' 2>/dev/null
+mv "$WORK/tls2.key" "$WORK/tls.key"
+cp "$WORK/tls2.crt" "$WORK/tls.crt"
+# Only who trusts the new certificate can ask now.
+wait_until 30 "a renewed certificate is taken up by itself" reload_is 1
 stop "$QUERY_PID" || fail "thanosfs query ended with $? on SIGTERM"
 
 # What can't be honoured, or isn't there, is said at start.

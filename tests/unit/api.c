@@ -318,6 +318,28 @@ static const char *header_of(const char *origin, const char *name, char *out, si
 	return value;
 }
 
+static int no_reload(void *arg, struct err *e)
+{
+	(void)arg;
+	return err_set(e, -EINVAL, "web.yml:3: is no map");
+}
+
+TEST(a_reload_that_fails_says_why_and_shows)
+{
+	start();
+	get_as("PUT", "/-/reload", NULL, 0);
+	CHECK_INT(status, 200);
+	CHECK_HAS(get("/metrics"), "thanosfs_query_config_last_reload_successful 1\n");
+	stop();
+	start_with((struct api_options){ .reload = no_reload });
+	CHECK_HAS(get("/api/v1/status/runtimeinfo"), "\"reloadConfigSuccess\":true");
+	CHECK_STR(get_as("POST", "/-/reload", NULL, 0), "failed to reload config: web.yml:3: is no map\n");
+	CHECK_INT(status, 500);
+	CHECK_HAS(get("/metrics"), "thanosfs_query_config_last_reload_successful 0\n");
+	CHECK_HAS(get("/api/v1/status/runtimeinfo"), "\"reloadConfigSuccess\":false");
+	stop();
+}
+
 TEST(pages_of_the_origins_that_may_are_let_in)
 {
 	auto_of(regex) struct regex *r = NULL;

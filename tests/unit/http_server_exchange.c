@@ -387,4 +387,60 @@ TEST(with_certificates_there_is_tls_and_nothing_else)
 	test_cert_fini(&stranger);
 }
 
+TEST(other_users_hold_from_the_next_request_on)
+{
+	struct err e;
+	auto_of(web_config) struct web_config *none = configured("{}"), *alice = configured(USERS);
+	auto_of(http_server) struct http_server *s =
+		started_with((struct http_server_options){ .web = none });
+	auto_buf struct buf b = { 0 };
+	CHECK_HAS(asked(s, "GET /at-once" CLOSE "\r\n", &b), "at once");
+	CHECK_OK(http_server_set_web(s, alice, &e), &e);
+	CHECK_HAS(asked(s, "GET /at-once" CLOSE "\r\n", &b), " 401 ");
+	CHECK_HAS(asked(s, "GET /at-once" CLOSE "Authorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n", &b),
+		"at once");
+	CHECK_OK(http_server_set_web(s, none, &e), &e);
+	CHECK_HAS(asked(s, "GET /at-once" CLOSE "\r\n", &b), "at once");
+}
+
+/* Whether somebody who trusts only `trusted` gets an answer. */
+static bool answers_who_trusts(const struct http_server *s, const struct test_cert *trusted)
+{
+	struct err e;
+	auto_free char *url = xasprintf("https://127.0.0.1:%u/at-once", http_server_port(s));
+	struct http_client_options o = { .ca_file = trusted->cert_file };
+	auto_of(http_client) struct http_client *c = NULL;
+	auto_buf struct buf b = { 0 };
+	struct http_call call = { .method = "GET", .url = url, .out = &b, .max_bytes = 1000 };
+	CHECK_OK(http_client_new(&o, &c, &e), &e);
+	int r = http_call(c, &call, &e);
+	http_call_fini(&call);
+	return r == 0;
+}
+
+TEST(another_certificate_holds_from_the_next_connection_on)
+{
+	struct test_cert first, second;
+	struct err e;
+	/* Two of one name, each in a directory of its own. */
+	auto_free char *dir = xasprintf("%s/second", test_dir());
+	CHECK_OK(file_mkdirs(dir, 0755, &e), &e);
+	test_cert_make(&first, test_dir(), "127.0.0.1", 10, NULL);
+	test_cert_make(&second, dir, "127.0.0.1", 10, NULL);
+	auto_of(web_config) struct web_config *was =
+		configured("tls_server_config: {cert_file: 127.0.0.1.crt, key_file: 127.0.0.1.key}\n");
+	auto_of(web_config) struct web_config *is = configured(
+		"tls_server_config: {cert_file: second/127.0.0.1.crt, key_file: second/127.0.0.1.key}\n");
+	auto_of(web_config) struct web_config *plain = configured("{}");
+	auto_of(http_server) struct http_server *s = started_with((struct http_server_options){ .web = was });
+	CHECK(answers_who_trusts(s, &first) && !answers_who_trusts(s, &second));
+	CHECK_OK(http_server_set_web(s, is, &e), &e);
+	CHECK(!answers_who_trusts(s, &first) && answers_who_trusts(s, &second));
+	CHECK_INT(http_server_set_web(s, plain, &e), -EINVAL);
+	CHECK_STR(e.msg, "TLS can't be turned off while the server runs");
+	CHECK(answers_who_trusts(s, &second));
+	test_cert_fini(&first);
+	test_cert_fini(&second);
+}
+
 TEST_MAIN()

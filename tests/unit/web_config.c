@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define HASH "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
 
@@ -48,6 +49,25 @@ TEST(a_whole_configuration_is_understood)
 	CHECK_INT(c->headers.len, 2);
 	CHECK_STR(http_params_get(&c->headers, "X-Frame-Options")->value, "deny");
 	CHECK(c->users);
+	test_cert_fini(&cert);
+}
+
+TEST(a_file_that_is_written_to_is_noticed_once)
+{
+	struct test_cert cert;
+	struct err e;
+	test_cert_make(&cert, test_dir(), "localhost", 10, NULL);
+	auto_free char *key = xasprintf("%s/localhost.key", test_dir());
+	auto_of(web_config) struct web_config *c = NULL, *next = NULL;
+	const char *text = "tls_server_config: {cert_file: localhost.crt, key_file: localhost.key}\n";
+	CHECK_OK(load(text, &c, &e), &e);
+	CHECK(!web_config_has_changed(c));
+	CHECK_OK(load(text, &next, &e), &e); /* another file, with the same bytes */
+	CHECK(web_config_has_changed(c) && !web_config_has_changed(c) && !web_config_has_changed(next));
+	CHECK_INT(truncate(key, 10), 0);
+	CHECK(web_config_has_changed(c) && web_config_has_changed(next));
+	CHECK_INT(unlink(key), 0);
+	CHECK(web_config_has_changed(c) && !web_config_has_changed(c));
 	test_cert_fini(&cert);
 }
 
