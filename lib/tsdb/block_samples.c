@@ -59,7 +59,11 @@ static int add_floats(struct job *j, const struct chunk *c, enum use use, struct
 	struct samples *s = j->out;
 	int n = chunk_sample_count(c->data, c->size);
 	samples_reserve(s, s->n + (size_t)MAX_OF(n, 0));
-	struct float_columns columns = { .t = s->t, .v = (uint64_t *)s->v, .len = s->n, .cap = s->cap };
+	if (!s->start && n > 0 && float_chunk_has_starts(c->encoding, c->data, c->size))
+		samples_set_start(s, 0, 0);
+	struct float_columns columns = {
+		.t = s->t, .v = (uint64_t *)s->v, .start = s->start, .len = s->n, .cap = s->cap
+	};
 	int r = float_chunk_decode(c->encoding, c->data, c->size, &columns, e);
 	/* What was stored as uint64_t is read as double from here on: the compiler may not move one past the other. */
 	__asm__ volatile("" ::: "memory");
@@ -72,6 +76,8 @@ static int add_floats(struct job *j, const struct chunk *c, enum use use, struct
 	for (size_t i = from; !is_within && i < s->n; i++) {
 		s->t[kept] = s->t[i];
 		s->v[kept] = s->v[i];
+		if (s->start)
+			s->start[kept] = s->start[i];
 		kept += is_wanted(j, s->t[i]);
 	}
 	if (!is_within)
@@ -98,6 +104,10 @@ static int add_histograms(struct job *j, const struct chunk *c, struct err *e)
 		struct float_histogram *h = float_histogram_of_chunk(from, i);
 		s->t[s->n] = from->t[i];
 		s->v[s->n] = h->sum;
+		if (s->start)
+			s->start[s->n] = 0;
+		if (from->start && from->start[i])
+			samples_set_start(s, s->n, from->start[i]);
 		s->h[s->n++] = h;
 		bytes += float_histogram_bytes(h);
 	}

@@ -157,6 +157,8 @@ static void clip(struct samples *s, size_t from, int64_t mint, int64_t maxt)
 		s->v[kept] = s->v[i];
 		if (s->h)
 			s->h[kept] = s->h[i];
+		if (s->start)
+			s->start[kept] = s->start[i];
 		kept++;
 	}
 	s->n = kept;

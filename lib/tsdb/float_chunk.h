@@ -7,9 +7,9 @@
 
 /*
  * Decode the samples of a chunk's data behind its header into t[n] and v[n], n >= 1. False where the bytes
- * end early or hold what no encoder writes; then the arrays hold anything.
+ * end early or hold what no encoder writes; then the arrays hold anything. start[n] may be NULL.
  */
 bool xor_decode(struct bit_reader r, size_t n, int64_t *t, uint64_t *v);
-bool xor2_decode(struct bit_reader r, size_t n, uint8_t start_times, int64_t *t, uint64_t *v);
+bool xor2_decode(struct bit_reader r, size_t n, uint8_t header, int64_t *t, uint64_t *v, int64_t *start);
 
 #endif

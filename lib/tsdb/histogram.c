@@ -9,13 +9,14 @@
  *	later		dod	dod	dod		XOR	dod of the same difference
  *	  float		dod	XOR	XOR		XOR	XOR
  *
- * A stale sample ends after its sum. The _ST encodings put the start time, which is dropped, behind
- * each sample, and the reset header into the top bits of the count.
+ * A stale sample ends after its sum. The _ST encodings put start times (start_times.h) behind their
+ * samples, and the reset header into the top bits of the count.
  */
 #include "lib/tsdb/histogram.h"
 
 #include "lib/tsdb/bucket_set.h"
 #include "lib/tsdb/chunk.h"
+#include "lib/tsdb/start_times.h"
 #include "lib/tsdb/varbit.h"
 
 #include <errno.h>
@@ -35,15 +36,9 @@
 #define LATER_MIN_BITS       4
 #define COLUMNS              4 /* time, count, zero count, sum */
 
-struct start_times {
-	bool has_first;
-	size_t from; /* the number of the first sample that has a field; 0: none */
-};
-
 struct decoder {
 	struct bit_reader r;
 	struct histogram_chunk *c;
-	bool has_start_times;
 	struct start_times start_times;
 	size_t width; /* buckets a sample */
 };
@@ -137,17 +132,17 @@ static int read_layout(struct bit_reader *r, struct histogram_layout *l, struct 
 	return schema == SCHEMA_CUSTOM ? read_custom_bounds(r, l, e) : 0;
 }
 
-/* False for a start time that can't be. */
-static bool skip_start_time(struct decoder *d, size_t i)
+static bool has_starts(const struct decoder *d)
 {
-	uint64_t ignored;
-	if (!d->has_start_times)
-		return true;
-	if (i == 0)
-		return !d->start_times.has_first || bits_get_uvarint(&d->r, &ignored);
-	if (d->start_times.from && i >= d->start_times.from)
-		varbit_get_int(&d->r);
-	return true;
+	return d->start_times.has_first || d->start_times.from;
+}
+
+/* False for a start time that can't be. */
+static bool read_start_time(struct decoder *d, size_t i)
+{
+	struct histogram_chunk *c = d->c;
+	return !c->start ||
+	       start_times_get(&d->start_times, &d->r, i, i ? c->t[i - 1] : 0, c->t[i], &c->start[i]);
 }
 
 static bool is_stale(const struct histogram_chunk *c, size_t i)
@@ -206,7 +201,7 @@ static bool decode_integers(struct decoder *d)
 				difference[k] += delta[k] += (uint64_t)varbit_get_int(&d->r);
 			add_up(&c->layout, difference, c->buckets + i * d->width);
 		}
-		if (!skip_start_time(d, i) || bits_is_over(&d->r))
+		if (!read_start_time(d, i) || bits_is_over(&d->r))
 			return false;
 	}
 	return true;
@@ -254,7 +249,7 @@ static bool decode_floats(struct decoder *d)
 				c->buckets[i * d->width + k] = bucket[k].value;
 			}
 		}
-		if (!skip_start_time(d, i) || bits_is_over(&d->r))
+		if (!read_start_time(d, i) || bits_is_over(&d->r))
 			return false;
 	}
 	return true;
@@ -280,12 +275,13 @@ static int decode(struct decoder *d, struct err *e)
 		return err_set(e, -EBADMSG, "histogram chunk of %zu bytes claims %zu samples of %zu buckets",
 			d->r.size, c->n, d->width);
 	/* Zeroed: what doesn't count in a stale sample reads as 0. */
-	uint64_t *cells = xcalloc(c->n * (COLUMNS + d->width), sizeof *cells);
+	uint64_t *cells = xcalloc(c->n * (COLUMNS + d->width + has_starts(d)), sizeof *cells);
 	c->t = (int64_t *)cells;
 	c->sum = cells + c->n;
 	c->count = cells + 2 * c->n;
 	c->zero_count = cells + 3 * c->n;
 	c->buckets = cells + COLUMNS * c->n;
+	c->start = has_starts(d) ? (int64_t *)(c->buckets + d->width * c->n) : NULL;
 	if (!(c->is_float ? decode_floats(d) : decode_integers(d)))
 		return err_set(e, -EBADMSG,
 			"histogram chunk of %zu bytes and %zu samples ends early or is garbled", d->r.size,
@@ -306,7 +302,6 @@ int histogram_chunk_decode(
 	struct decoder d = {
 		.r = { .p = data + HEADER_BYTES, .size = size - HEADER_BYTES },
 		.c = c,
-		.has_start_times = has_start_times,
 	};
 	c->is_float = is_float;
 	c->n = (size_t)chunk_sample_count(data, size);
@@ -314,7 +309,7 @@ int histogram_chunk_decode(
 	if (has_start_times) {
 		c->n &= ST_COUNT_MASK;
 		c->header = data[0] & HEADER_MASK;
-		d.start_times = (struct start_times){ .has_first = data[2] & 0x80, .from = data[2] & 0x7f };
+		d.start_times = start_times_of(data[2]);
 	}
 	int err = decode(&d, e);
 	if (err < 0)

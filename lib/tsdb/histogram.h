@@ -48,11 +48,12 @@ struct histogram_chunk {
 	struct histogram_layout layout;
 	size_t n;
 	int64_t *t;
+	int64_t *start; /* from when each counts, ms; 0: not known. NULL: none is */
 	uint64_t *sum, *count, *zero_count;
 	uint64_t *buckets;
 };
 
-/* `encoding` is CHUNK_HISTOGRAM, CHUNK_FLOAT_HISTOGRAM or their _ST forms (start times are dropped). -EBADMSG. */
+/* `encoding` is CHUNK_HISTOGRAM, CHUNK_FLOAT_HISTOGRAM or their _ST forms. -EBADMSG. */
 int histogram_chunk_decode(
 	uint8_t encoding, const uint8_t *data, size_t size, struct histogram_chunk **out, struct err *e);
 void histogram_chunk_free(struct histogram_chunk *c);
@@ -68,7 +69,7 @@ struct histogram_pick {
  * where the next one can't stand in the same chunk: another schema, zero threshold, custom bounds or number type, or,
  * for counters, a fall (Prometheus starts a new chunk at each reset and trusts that there is none inside one).
  * Bucket layouts that differ are widened to their union, as Prometheus does. All picks of one gauge-ness.
- * `header` is what the chunk's flag will be. n >= 1, at most XOR_CHUNK_MAX_SAMPLES.
+ * Start times are dropped. `header` is what the chunk's flag will be. n >= 1, at most XOR_CHUNK_MAX_SAMPLES.
  */
 size_t histogram_chunk_encode(const struct histogram_pick *picks, size_t n, uint8_t header, struct buf *out);
 

@@ -29,6 +29,7 @@ void float_columns_fini(struct float_columns *c)
 {
 	free(c->t);
 	free(c->v);
+	free(c->start);
 	*c = (struct float_columns){ 0 };
 }
 
@@ -39,6 +40,8 @@ void float_columns_reserve(struct float_columns *c, size_t n)
 	size_t cap = MAX_OF(c->len + n, c->cap * 2);
 	c->t = xreallocarray(c->t, cap, sizeof *c->t);
 	c->v = xreallocarray(c->v, cap, sizeof *c->v);
+	if (c->start)
+		c->start = xreallocarray(c->start, cap, sizeof *c->start);
 	c->cap = cap;
 }
 
@@ -148,6 +151,11 @@ static uint64_t min_bits(size_t n, unsigned bits_a_sample)
 	return (n > 0 ? FIRST_MIN_BITS : 0) + (n > 1 ? SECOND_MIN_BITS + (n - 2) * bits_a_sample : 0);
 }
 
+bool float_chunk_has_starts(uint8_t encoding, const uint8_t *data, size_t size)
+{
+	return encoding == CHUNK_XOR2 && size >= XOR2_HEADER && data[COUNT_BYTES];
+}
+
 int float_chunk_decode(
 	uint8_t encoding, const uint8_t *data, size_t size, struct float_columns *out, struct err *e)
 {
@@ -166,7 +174,10 @@ int float_chunk_decode(
 	float_columns_reserve(out, n);
 	int64_t *t = out->t + out->len;
 	uint64_t *v = out->v + out->len;
-	if (!(is_xor2 ? xor2_decode(r, n, data[COUNT_BYTES], t, v) : xor_decode(r, n, t, v)))
+	int64_t *start = out->start ? out->start + out->len : NULL;
+	if (start && !is_xor2)
+		memset(start, 0, n * sizeof *start);
+	if (!(is_xor2 ? xor2_decode(r, n, data[COUNT_BYTES], t, v, start) : xor_decode(r, n, t, v)))
 		return err_set(e, -EBADMSG,
 			"float chunk of %zu bytes and %zu samples ends early or is garbled", size, n);
 	out->len += n;

@@ -17,6 +17,7 @@
 struct float_columns {
 	int64_t *t;
 	uint64_t *v;
+	int64_t *start; /* from when each counts, ms; 0: not known. NULL: that is not wanted */
 	size_t len, cap;
 };
 
@@ -29,8 +30,11 @@ int chunk_sample_count(const uint8_t *data, size_t size);
 /* The bits of the first value of a CHUNK_XOR chunk, without decoding it: 0; -ENODATA: it has none, -EBADMSG, or -ENOTSUP for another encoding. */
 int float_chunk_first(uint8_t encoding, const uint8_t *data, size_t size, uint64_t *v);
 
+/* Whether any sample of the chunk may have a start time. */
+bool float_chunk_has_starts(uint8_t encoding, const uint8_t *data, size_t size);
+
 /*
- * Appends the samples of float chunk `encoding` (CHUNK_XOR or CHUNK_XOR2, whose start times are dropped).
+ * Appends the samples of float chunk `encoding` (CHUNK_XOR or CHUNK_XOR2).
  * -EBADMSG for bytes that end early; then nothing was appended. Times are not checked for order.
  */
 int float_chunk_decode(

@@ -11,12 +11,12 @@
  *	11111			delta of deltas 0, stale
  *
  * Fields are plain two's complement. A stale marker leaves the value that others are XORed with as it
- * was. Start times, where a header byte says that there are any, follow their sample.
+ * was. Start times (start_times.h) follow their sample.
  */
 #include "lib/base/buf.h"
 #include "lib/tsdb/chunk.h"
 #include "lib/tsdb/float_chunk.h"
-#include "lib/tsdb/varbit.h"
+#include "lib/tsdb/start_times.h"
 #include "lib/tsdb/xor_value.h"
 
 struct state {
@@ -98,21 +98,22 @@ static bool read_sample(struct state *s)
 	return read_value(s);
 }
 
-bool xor2_decode(struct bit_reader r, size_t n, uint8_t start_times, int64_t *t, uint64_t *v)
+bool xor2_decode(struct bit_reader r, size_t n, uint8_t header, int64_t *t, uint64_t *v, int64_t *start)
 {
 	struct state s = { .r = r };
-	uint64_t ignored, first;
-	size_t start_times_from = start_times & 0x7f; /* 0: none after the first sample */
+	struct start_times starts = start_times_of(header);
+	uint64_t first;
+	int64_t ignored;
 	if (!bits_get_uvarint(&s.r, &first))
 		return false;
 	s.t = (uint64_t)unzigzag(first);
 	s.v = bits_get(&s.r, 64);
 	if (s.v != STALE_NAN_BITS)
 		s.base = s.v;
-	if (start_times & 0x80 && !bits_get_uvarint(&s.r, &ignored))
-		return false;
 	t[0] = (int64_t)s.t;
 	v[0] = s.v;
+	if (!start_times_get(&starts, &s.r, 0, 0, t[0], start ? &start[0] : &ignored))
+		return false;
 	for (size_t i = 1; i < n; i++) {
 		if (i == 1) {
 			if (!bits_get_uvarint(&s.r, &s.delta))
@@ -123,10 +124,9 @@ bool xor2_decode(struct bit_reader r, size_t n, uint8_t start_times, int64_t *t,
 		} else if (!read_sample(&s)) {
 			return false;
 		}
-		if (start_times_from && i >= start_times_from)
-			varbit_get_int(&s.r);
 		t[i] = (int64_t)s.t;
 		v[i] = s.v;
+		start_times_get(&starts, &s.r, i, t[i - 1], t[i], start ? &start[i] : &ignored);
 	}
 	return !bits_is_over(&s.r);
 }

@@ -4,6 +4,7 @@
 #include "lib/base/file.h"
 #include "lib/tsdb/block_write.h"
 #include "lib/tsdb/index_stream.h"
+#include "tests/support/hex.h"
 #include "tests/support/index_fixture.h"
 #include "tests/support/test.h"
 
@@ -15,6 +16,10 @@
 struct run {
 	struct sample_list floats;
 	struct histogram_chunk *histograms;
+	struct buf data; /* of a chunk */
+	uint8_t encoding;
+	int64_t first, last;
+	size_t n;
 };
 
 struct series {
@@ -132,6 +137,15 @@ void sketch_histograms(struct block_sketch *s, bool is_float, uint8_t header, in
 	vec_push(&last_series(s)->runs, run);
 }
 
+void sketch_chunk(
+	struct block_sketch *s, uint8_t encoding, const char *hex, int64_t first, int64_t last, size_t n)
+{
+	struct run run = { .encoding = encoding, .first = first, .last = last, .n = n };
+	hex_add(&run.data, hex);
+	note_times(s, first, last);
+	vec_push(&last_series(s)->runs, run);
+}
+
 void sketch_delete(struct block_sketch *s, int64_t mint, int64_t maxt)
 {
 	vec_push(&last_series(s)->deleted, (struct interval){ mint, maxt });
@@ -159,6 +173,11 @@ static void write_run(struct block_writer *w, const struct run *run)
 			picks[i] = (struct histogram_pick){ c, (uint32_t)i };
 		CHECK_OK(block_writer_histograms(w, picks, c->n, c->header, &e), &e);
 		free(picks);
+		return;
+	}
+	if (run->data.len) {
+		struct chunk c = { run->encoding, run->data.data, run->data.len };
+		CHECK_OK(block_writer_chunk(w, &c, run->first, run->last, run->n, &e), &e);
 		return;
 	}
 	size_t n = run->floats.list.len;
@@ -198,6 +217,7 @@ static void sketch_free(struct block_sketch *s)
 	vec_each (series, &s->series) {
 		vec_each (run, &series->runs) {
 			vec_fini(&run->floats.list);
+			buf_fini(&run->data);
 			histogram_chunk_free(run->histograms);
 		}
 		labels_fini(&series->labels);

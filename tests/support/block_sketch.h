@@ -43,6 +43,10 @@ void sketch_floats(struct block_sketch *s, int64_t t, int64_t step, size_t n, do
 void sketch_histograms(struct block_sketch *s, bool is_float, uint8_t header, int64_t t, int64_t step,
 	size_t n, uint64_t first, uint64_t each, double offset);
 
+/* A chunk whose data somebody else encoded, in hexadecimal, with n samples from `first` to `last`. */
+void sketch_chunk(
+	struct block_sketch *s, uint8_t encoding, const char *hex, int64_t first, int64_t last, size_t n);
+
 /* Deletes from the last series. */
 void sketch_delete(struct block_sketch *s, int64_t mint, int64_t maxt);
 

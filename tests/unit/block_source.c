@@ -187,6 +187,53 @@ TEST(histograms_and_floats_of_one_series_are_read)
 	CHECK_STR(all_of(s, 20, 60, &got), "{__name__=\"h\"} 20=7h 30=9h 50=2 60=1h");
 }
 
+/* "at:start at:start", in ms from T0; "-" for a start that isn't known. */
+static const char *starts_of(struct series_source *s, int64_t mint, int64_t maxt, struct buf *out)
+{
+	struct err e;
+	auto_of(series_set) struct series_set *set = select_all(s, T0 + mint, T0 + maxt);
+	struct samples got = { 0 };
+	buf_reset(out);
+	CHECK_INT(set->n, 1);
+	CHECK_OK(set->ops->read(set, 0, T0 + mint, T0 + maxt, &got, &e), &e);
+	for (size_t i = 0; i < got.n; i++) {
+		buf_printf(out, "%s%lld:", i ? " " : "", (long long)(got.t[i] - T0));
+		if (got.start && got.start[i])
+			buf_printf(out, "%lld", (long long)(got.start[i] - T0));
+		else
+			buf_add_u8(out, '-');
+	}
+	samples_fini(&got);
+	return buf_str(out);
+}
+
+TEST(start_times_of_chunks_that_have_them_are_read)
+{
+	auto_buf struct buf got = { 0 };
+	struct block_sketch *b = block_sketch_new(1, "");
+	sketch_series(b, "__name__=up");
+	sketch_chunk(b, CHUNK_XOR2,
+		"00070280a0abfef96200000000000000009875c22bffa12bfff83a97aa173f0753113f73cb35824f"
+		"f0000c5e7f31f6c548feffbfff9d0c065cc240",
+		T0, T0 + 90000, 7);
+	SAMPLES(b, 100, 1);
+	sketch_delete(b, T0 + 46000, T0 + 61000);
+	block_sketch_write(b, test_dir());
+	b = block_sketch_new(2, "");
+	sketch_series(b, "__name__=up");
+	sketch_chunk(b, CHUNK_HISTOGRAM_ST,
+		"c00580019a53dd1fc0003179fcad001595ffc8e1852605c114af7aeac0af83a98b30ffffcddbacab6202c6d231"
+		"328007b6a3337768c6d2b16dad0003f808d79cc747de48a46001d01d6af68c8134de5c",
+		T0, T0 + 60000, 5);
+	block_sketch_write(b, test_dir());
+	auto_of(series_source) struct series_source *s = open_source();
+	/* The second block only has what was deleted from the first; that is a histogram. */
+	CHECK_STR(starts_of(s, 0, 200000, &got),
+		"0:- 15000:- 30000:1 45000:1 60000:-84759 75000:- 90000:89999 100000:-");
+	CHECK_STR(starts_of(s, 30000, 60000, &got), "30000:1 45000:1 60000:-84759");
+	CHECK_STR(starts_of(s, 100000, 200000, &got), "100000:-");
+}
+
 TEST(where_blocks_meet_a_histogram_says_nothing_of_resets)
 {
 	struct err e;

@@ -172,6 +172,40 @@ TEST(samples_encode_to_the_bytes_that_prometheus_wrote)
 	}
 }
 
+/* The same start times for integers and for floats; and where the first sample's is the only one. */
+TEST(start_times_are_read)
+{
+	static const int64_t want[] = { 0, 0, 1700000000000 + 1, 1700000000000 + 1, 1700000000000 + 40000, 0,
+		1700000000000 + 89999 };
+	const struct {
+		uint8_t encoding;
+		const char *hex;
+		int64_t all; /* 0: as in want */
+	} table[] = {
+		{ CHUNK_HISTOGRAM_ST,
+			"000702ff3f50624dd2f1a9fc4627f0000c5e7f2b4004e200000000000000012f83a988b115ffc461"
+			"2fffbe0ea5c6c06f83a981ac2df73cb236837f0000c5e7f31f6c0d816fefffe74301973090",
+			0 },
+		{ CHUNK_FLOAT_HISTOGRAM_ST,
+			"000702ff3f50624dd2f1a9fc4627f0000c5e7f2b40020040000000000001ff800000000000000000"
+			"0000000000020000000000000007c1d4c6b0b622bffd80db41b097fff585fc1d4bb605b603da0fe0"
+			"ea612d617b02fee7965a84f6d073fc0003179fcc7db0dc0db02f509ffdfffce86032e612",
+			0 },
+		{ CHUNK_HISTOGRAM_ST, vectors[7].hex, 1699999915241 },
+		{ CHUNK_FLOAT_HISTOGRAM_ST, vectors[9].hex, 1699999966150 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		auto_of(histogram_chunk) struct histogram_chunk *c = NULL;
+		decode_hex(table[i].encoding, table[i].hex, &c);
+		CHECK(c->start && c->n);
+		for (size_t k = 0; k < c->n; k++)
+			CHECK_INT(c->start[k], table[i].all ? table[i].all : want[k]);
+	}
+	auto_of(histogram_chunk) struct histogram_chunk *none = NULL;
+	decode_hex(vectors[6].encoding, vectors[6].hex, &none);
+	CHECK(!none->start);
+}
+
 TEST(start_times_are_dropped_when_samples_are_encoded)
 {
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {

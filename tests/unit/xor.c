@@ -108,6 +108,50 @@ TEST(chunks_that_prometheus_wrote_are_read)
 	}
 }
 
+static const char xor2_with_starts[] =
+	"00070280a0abfef96200000000000000009875c22bffa12bfff83a97aa173f0753113f73cb35824f"
+	"f0000c5e7f31f6c548feffbfff9d0c065cc240";
+static const int64_t starts_of_it[] = { 0, 0, T0 + 1, T0 + 1, T0 + 40000, 0, T0 + 89999 };
+
+/* 130 samples that count from the same time; the last three have it written once more. */
+static const char xor2_with_one_start[] =
+	"0082ff80a0abfef9623ff0000000000000904e987500000000000000000000000000000001f839d4b0f83a987c1d4c00";
+
+TEST(start_times_are_read_where_they_are_wanted)
+{
+	auto_buf struct buf many = { 0 }, one = { 0 }, none = { 0 };
+	struct err e;
+	hex_add(&many, xor2_with_starts);
+	hex_add(&one, xor2_with_one_start);
+	hex_add(&none, vectors[0].hex);
+	struct float_columns got = { .start = xcalloc(1, sizeof(int64_t)), .cap = 0 };
+	CHECK(float_chunk_has_starts(CHUNK_XOR2, many.data, many.len));
+	CHECK(!float_chunk_has_starts(CHUNK_XOR, many.data, many.len));
+	CHECK_OK(decode(CHUNK_XOR2, many.data, many.len, &got, &e), &e);
+	CHECK_OK(decode(CHUNK_XOR, none.data, none.len, &got, &e), &e);
+	CHECK_OK(decode(CHUNK_XOR2, one.data, one.len, &got, &e), &e);
+	CHECK_INT(got.len, 7 + 1 + 130);
+	for (size_t i = 0; i < 7; i++) {
+		CHECK_INT(got.t[i], T0 + (int64_t)i * 15000);
+		CHECK_INT(got.start[i], starts_of_it[i]);
+	}
+	CHECK_INT(got.start[7], 0);
+	for (size_t i = 8; i < got.len; i++)
+		CHECK_INT(got.start[i], T0 - 5000);
+	float_columns_fini(&got);
+	/* Of the chunks above: known from the first sample on, once until it changes. */
+	got = (struct float_columns){ .start = xcalloc(1, sizeof(int64_t)) };
+	for (size_t i = 4; i < 6; i++) {
+		auto_buf struct buf data = { 0 };
+		hex_add(&data, vectors[i].hex);
+		CHECK_OK(decode(CHUNK_XOR2, data.data, data.len, &got, &e), &e);
+	}
+	CHECK_INT(got.len, 6 + 5);
+	for (size_t i = 0; i < got.len; i++)
+		CHECK_INT(got.start[i], i < 3 ? -1700000091280 : i < 6 ? -1699999957912 : -1700000033946);
+	float_columns_fini(&got);
+}
+
 TEST(samples_encode_to_the_bytes_that_prometheus_wrote)
 {
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
