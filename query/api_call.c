@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/api_call.h"
 
+#include "lib/base/interrupt.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +27,14 @@ static void allow_origin(struct api_call *c)
 		http_reply_header(c->reply, "Access-Control-Allow-Origin", origin);
 }
 
+static int is_over(void *arg)
+{
+	struct api_call *c = arg;
+	if (atomic_load_explicit(http_reply_is_gone(c->reply), memory_order_relaxed))
+		return -ECANCELED;
+	return budget_is_exceeded(&c->budget) ? -ENOMEM : 0;
+}
+
 bool api_call_run(
 	struct api *a, const struct http_request *q, struct http_reply *reply, api_endpoint *endpoint)
 {
@@ -34,6 +44,7 @@ bool api_call_run(
 		.out = http_reply_body(reply),
 		.budget.limit = a->o.promql.memory_limit };
 	c.arena = arena_new(&c.budget);
+	struct interrupt mine = { .ask = is_over, .arg = &c }, *before = interrupt_enter(&mine);
 	http_reply_header(reply, "Content-Type", "application/json");
 	allow_origin(&c);
 	json_writer_init(&c.w, c.out, JSON_HTML);
@@ -44,6 +55,7 @@ bool api_call_run(
 	} else {
 		endpoint(&c);
 	}
+	interrupt_leave(before);
 	buf_fini(&c.warnings);
 	arena_free(c.arena);
 	return !c.is_broken;
@@ -161,7 +173,10 @@ void api_call_fail_param(struct api_call *c, const char *name, const char *words
 
 void api_call_fail_source(struct api_call *c, int r, const struct err *e)
 {
-	if (r == -ECANCELED)
+	if (budget_is_exceeded(&c->budget))
+		api_call_fail(
+			c, API_EXECUTION, "the request takes more memory than --query.memory-limit allows");
+	else if (r == -ECANCELED)
 		api_call_fail(c, API_CANCELED, "context canceled");
 	else
 		api_call_fail(c, API_EXECUTION, "%s", e->msg);

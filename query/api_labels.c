@@ -19,15 +19,17 @@ static int ask_one(struct api_call *c, const struct text *name, const struct api
 {
 	struct series_source *source = c->api->o.source;
 	struct selection what = {
-		.matchers = m ? m->data : NULL, .n_matchers = m ? m->len : 0, .mint = s->start, .maxt = s->end
+		.matchers = m ? m->data : NULL,
+		.n_matchers = m ? m->len : 0,
+		.mint = s->start,
+		.maxt = s->end,
+		.budget = &c->budget,
 	};
 	size_t limit = s->limit ? s->limit + 1 : 0; /* one more tells that it was cut */
 	int r = name ? source->ops->label_values(
 			       source, *name, &what, limit, c->arena, &out->data, &out->len, e)
 		     : source->ops->label_names(source, &what, limit, c->arena, &out->data, &out->len, e);
-	if (r == 0 && budget_is_exceeded(&c->budget))
-		return err_set(e, -ENOMEM, "the request takes more memory than --query.memory-limit allows");
-	return r;
+	return r == 0 && budget_is_exceeded(&c->budget) ? -ENOMEM : r;
 }
 
 static int by_text(const void *a, const void *b)

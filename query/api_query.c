@@ -28,7 +28,32 @@ struct writing {
 	enum value_type type;
 	uint64_t series, limit;
 	bool has_begun, is_truncated;
+	bool has_turn; /* in the admission */
 };
+
+#define PATIENCE_MS 100
+
+/*
+ * A turn is for computing: who lets the answer wait waits without one, and others take theirs. A client that takes more than a moment for
+ * what is there is slow; the others aren't worth the queueing.
+ */
+static int hand_over(void *arg)
+{
+	struct writing *w = arg;
+	struct http_reply *reply = w->c->reply;
+	int r = http_reply_offer(reply);
+	if (r > 0)
+		r = http_reply_wait_for_room(reply, PATIENCE_MS);
+	if (r <= 0)
+		return r;
+	admission_leave(w->c->api->admission);
+	w->has_turn = false;
+	r = http_reply_wait_for_room(reply, -1);
+	if (r == 0)
+		r = admission_enter(w->c->api->admission, INT64_MAX, http_reply_is_gone(reply));
+	w->has_turn = r == 0;
+	return r;
+}
 
 static int begin(void *arg, enum value_type type)
 {
@@ -59,12 +84,13 @@ static int add_series(void *arg, const struct promql_series *s)
 	}
 	buf_add_str(out, w->series++ ? ",{\"metric\":" : "{\"metric\":");
 	api_call_write_labels(w->c, s->labels);
+	int r = 0;
 	if (w->type == VALUE_VECTOR)
 		result_json_sample(out, s);
 	else
-		result_json_points(out, s);
+		r = result_json_points(out, s, hand_over, w);
 	buf_add_u8(out, '}');
-	return api_call_flush(w->c);
+	return r < 0 ? r : hand_over(w);
 }
 
 static int add_string(void *arg, int64_t t, struct text value)
@@ -165,8 +191,10 @@ static void run(struct api_call *c, struct asked *a)
 	}
 	a->queued_us = clock_monotonic_us() - began;
 	a->options.timeout_ms = MAX_OF(1, a->options.timeout_ms - a->queued_us / 1000);
+	w.has_turn = true;
 	promql_run(c->api->o.source, &a->options, &a->query, &sink, &result);
-	admission_leave(c->api->admission);
+	if (w.has_turn)
+		admission_leave(c->api->admission);
 	metric_add(metric_of(&queries, name_of(result.error)), 1);
 	if (result.error == PROMQL_OK)
 		finish(c, a, &w, &result);

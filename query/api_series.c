@@ -66,10 +66,13 @@ static void answer(struct api_call *c, const struct api_selection *s)
 			.n_matchers = s->sets[m.n].len,
 			.mint = s->start,
 			.maxt = s->end,
-			.func = "series" };
+			.func = "series",
+			.budget = &c->budget };
 		r = source->ops->select(source, &what, &m.sets[m.n], &e);
 		if (r == 0 && atomic_load(http_reply_is_gone(c->reply)))
 			r = err_set(&e, -ECANCELED, "context canceled");
+		if (r == 0 && budget_is_exceeded(&c->budget))
+			r = -ENOMEM;
 	}
 	if (r < 0)
 		api_call_fail_source(c, r, &e);

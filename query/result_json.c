@@ -5,6 +5,9 @@
 #include "lib/base/json.h"
 #include "lib/tsdb/histogram_text.h"
 
+#define FLUSH_POINTS     1024u
+#define FLUSH_HISTOGRAMS 16u
+
 #define POINT_BYTES (GO_FLOAT_BYTES + 40)
 
 /* Digits of n from the end of a buffer backwards. */
@@ -100,11 +103,12 @@ void result_json_sample(struct buf *out, const struct promql_series *s)
 		result_json_point(out, s->t[0], s->v[0]);
 }
 
-void result_json_points(struct buf *out, const struct promql_series *s)
+int result_json_points(struct buf *out, const struct promql_series *s, int (*flush)(void *arg), void *arg)
 {
+	int r = 0;
 	const char *before = ",\"values\":[";
 	size_t n_histograms = 0;
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0; i < s->n && r == 0; i++) {
 		if (histogram_at(s, i)) {
 			n_histograms++;
 			continue;
@@ -112,17 +116,22 @@ void result_json_points(struct buf *out, const struct promql_series *s)
 		buf_add_str(out, before);
 		result_json_point(out, s->t[i], s->v[i]);
 		before = ",";
+		if (i % FLUSH_POINTS == FLUSH_POINTS - 1)
+			r = flush(arg);
 	}
 	if (n_histograms < s->n)
 		buf_add_u8(out, ']');
 	before = ",\"histograms\":[";
-	for (size_t i = 0; n_histograms && i < s->n; i++) {
+	for (size_t i = 0; n_histograms && i < s->n && r == 0; i++) {
 		if (!histogram_at(s, i))
 			continue;
 		buf_add_str(out, before);
 		add_histogram(out, s->t[i], s->h[i]);
 		before = ",";
+		if (i % FLUSH_HISTOGRAMS == FLUSH_HISTOGRAMS - 1)
+			r = flush(arg);
 	}
 	if (n_histograms)
 		buf_add_u8(out, ']');
+	return r;
 }

@@ -15,8 +15,10 @@ void result_json_point(struct buf *out, int64_t t, double v); /* [1435781430.781
 void result_json_scalar(struct buf *out, int64_t t, double v);
 void result_json_string(struct buf *out, int64_t t, struct text value);
 
-/* What stands behind "metric":{...} of a vector's series, "value":[...] or "histogram":[...]; of a matrix's, "values" and "histograms". */
+/* What stands behind "metric":{...} of a vector's series: "value":[...] or "histogram":[...]. Of a matrix's: "values" and "histograms". */
 void result_json_sample(struct buf *out, const struct promql_series *s);
-void result_json_points(struct buf *out, const struct promql_series *s);
+
+/* Calls `flush` every few hundred points: a series may be longer than there is memory for its text. 0, or what that failed with. */
+int result_json_points(struct buf *out, const struct promql_series *s, int (*flush)(void *arg), void *arg);
 
 #endif

@@ -146,21 +146,43 @@ static void hand_over_locked(struct http_reply *r)
 	buf_reset(&r->packed);
 }
 
-/* Until half of the buffer is free, so that the two threads don't take turns over every few bytes. */
-static void wait_for_room_locked(struct http_reply *r)
+/* The last time that the writer waited, nobody made room for as long as is allowed. */
+static void give_up_locked(struct http_reply *r)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += HTTP_REPLY_STALL_MS / 1000;
-	while (r->out.len - r->out_at > HTTP_REPLY_HOLD_BYTES / 2 && !atomic_load(&r->is_gone))
-		if (pthread_cond_timedwait(&r->has_room, &r->lock, &until) == ETIMEDOUT) {
-			atomic_store(&r->is_gone, true);
-			r->state = HTTP_REPLY_BROKEN;
-			wake_locked(r);
-		}
+	atomic_store(&r->is_gone, true);
+	r->state = HTTP_REPLY_BROKEN;
+	wake_locked(r);
 }
 
-int http_reply_flush(struct http_reply *r)
+static struct timespec after_ms(int64_t ms)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+/* Until half of the buffer is free, so that the two threads don't take turns over every few bytes. */
+int http_reply_wait_for_room(struct http_reply *r, int ms)
+{
+	struct timespec until = after_ms(ms < 0 ? HTTP_REPLY_STALL_MS : ms);
+	bool is_late = false, is_full;
+	pthread_mutex_lock(&r->lock);
+	while ((is_full = r->out.len - r->out_at > HTTP_REPLY_HOLD_BYTES / 2) && !atomic_load(&r->is_gone) &&
+		!is_late)
+		is_late = pthread_cond_timedwait(&r->has_room, &r->lock, &until) == ETIMEDOUT;
+	if (is_full && is_late && ms < 0)
+		give_up_locked(r);
+	pthread_mutex_unlock(&r->lock);
+	return atomic_load(&r->is_gone) ? -ECANCELED : is_full;
+}
+
+int http_reply_offer(struct http_reply *r)
 {
 	if (atomic_load(&r->is_gone)) {
 		buf_reset(&r->plain);
@@ -173,14 +195,19 @@ int http_reply_flush(struct http_reply *r)
 	pack(r, false);
 	pthread_mutex_lock(&r->lock);
 	hand_over_locked(r);
-	if (r->out.len - r->out_at >= HTTP_REPLY_HOLD_BYTES && r->state == HTTP_REPLY_HELD)
+	bool is_full = r->out.len - r->out_at >= HTTP_REPLY_HOLD_BYTES;
+	if (is_full && r->state == HTTP_REPLY_HELD)
 		r->state = HTTP_REPLY_SENDING;
 	if (r->state == HTTP_REPLY_SENDING)
 		wake_locked(r);
-	if (r->out.len - r->out_at >= HTTP_REPLY_HOLD_BYTES)
-		wait_for_room_locked(r);
 	pthread_mutex_unlock(&r->lock);
-	return atomic_load(&r->is_gone) ? -ECANCELED : 0;
+	return atomic_load(&r->is_gone) ? -ECANCELED : is_full;
+}
+
+int http_reply_flush(struct http_reply *r)
+{
+	int is_full = http_reply_offer(r);
+	return is_full > 0 ? http_reply_wait_for_room(r, -1) : is_full;
 }
 
 bool http_reply_start_over(struct http_reply *r)

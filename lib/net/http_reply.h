@@ -52,6 +52,12 @@ struct buf *http_reply_body(struct http_reply *r);
 /* Hands over what there is, if it is much; waits for room. 0, or -ECANCELED: nobody reads any more. */
 int http_reply_flush(struct http_reply *r);
 
+/* The same in two steps. Without the wait; 1: it is to be waited before more is written. */
+int http_reply_offer(struct http_reply *r);
+
+/* Up to so many ms (-1: until there is room, or HTTP_REPLY_STALL_MS are over). 0: there is room; 1: not yet; -ECANCELED. */
+int http_reply_wait_for_room(struct http_reply *r, int ms);
+
 /* Forgets the body. False: part of it has left, nothing is forgotten. */
 bool http_reply_start_over(struct http_reply *r);
 

@@ -52,7 +52,7 @@ static int begin(struct block_source *s, const struct selection *what, struct wo
 		w->open.len = 0;
 		r = open_blocks(s, w, INT64_MAX, e);
 	}
-	w->arena = arena_new(NULL);
+	w->arena = arena_new(what->budget);
 	w->conditions = conditions_of(what->matchers, what->n_matchers, w->arena);
 	return r;
 }

@@ -6,8 +6,11 @@
 #include "tests/support/test.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct memory_source *data;
 static struct api *api;
@@ -230,6 +233,49 @@ TEST(a_query_that_takes_too_long_times_out)
 		      "1ms"),
 		"\"errorType\":\"timeout\"");
 	CHECK_INT(status, 503);
+	stop();
+}
+
+/* Asks for an answer of 14 MB, and reads nothing of it. */
+static int ask_for_much(void)
+{
+	auto_buf struct buf query = { 0 }, request = { 0 };
+	buf_add_str(&query, "query=up");
+	for (int i = 0; i < 30; i++)
+		buf_printf(&query, "+or+label_replace(up,\"x\",\"%d\",\"\",\"\")", i);
+	buf_add_str(&query, "&start=0&end=1099.9&step=0.1");
+	buf_printf(&request,
+		"POST /api/v1/query_range HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n"
+		"Content-Type: application/x-www-form-urlencoded\r\n\r\n%s",
+		query.len, buf_str(&query));
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(http_server_port(server)) };
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
+	CHECK_INT(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+	CHECK_INT(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+	CHECK_INT(write(fd, request.data, request.len), request.len);
+	return fd;
+}
+
+TEST(clients_that_do_not_read_keep_no_turn_and_get_it_all_when_they_do)
+{
+	int fds[6];
+	start_with((struct api_options){ .promql.timeout_ms = 30000 });
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = ask_for_much();
+	/* Each of them begins to answer, which takes a turn. */
+	char head[16];
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		CHECK_INT(recv(fds[i], head, sizeof head - 1, MSG_WAITALL), sizeof head - 1);
+	CHECK_HAS(get("/api/v1/query?query=up&time=10"), "\"status\":\"success\"");
+	CHECK_INT(status, 200);
+	auto_buf struct buf got = { 0 };
+	for (ssize_t n = 1; n > 0; got.len += (size_t)MAX_OF(n, 0))
+		n = read(fds[0], buf_reserve(&got, 1 << 20), 1 << 20);
+	CHECK(got.len > 10000000);
+	CHECK_HAS(buf_str(&got) + got.len - 20, "}]}}\r\n0\r\n\r\n");
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
 	stop();
 }
 

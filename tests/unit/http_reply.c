@@ -191,6 +191,27 @@ TEST(a_writer_that_waits_for_room_hears_that_the_client_has_gone)
 	CHECK(atomic_load(http_reply_is_gone(r)));
 }
 
+TEST(a_writer_may_do_something_else_while_there_is_no_room)
+{
+	struct reader x;
+	auto_of(http_reply) struct http_reply *r = made(&x, false);
+	auto_free char *piece = xmalloc(HTTP_REPLY_HOLD_BYTES);
+	int is_full = 0;
+	for (size_t at = 0; at < 2 * HTTP_REPLY_HOLD_BYTES && !is_full; at += HTTP_REPLY_STAGE_BYTES) {
+		add(r, 'a', HTTP_REPLY_STAGE_BYTES);
+		is_full = http_reply_offer(r);
+	}
+	CHECK_INT(is_full, 1);
+	CHECK_INT(http_reply_wait_for_room(r, 1), 1);
+	CHECK_INT(http_reply_wait(r), HTTP_REPLY_SENDING);
+	CHECK_INT(http_reply_read(r, piece, HTTP_REPLY_HOLD_BYTES), HTTP_REPLY_HOLD_BYTES);
+	CHECK_INT(http_reply_wait_for_room(r, 1), 0);
+	CHECK_INT(http_reply_wait_for_room(r, -1), 0);
+	http_reply_abandon(r);
+	CHECK_INT(http_reply_wait_for_room(r, 1), -ECANCELED);
+	CHECK_INT(http_reply_offer(r), -ECANCELED);
+}
+
 TEST(an_answer_that_breaks_off_is_not_taken_for_whole)
 {
 	struct reader x;

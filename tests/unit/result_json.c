@@ -3,6 +3,8 @@
 
 #include "tests/support/test.h"
 
+#include <errno.h>
+
 #include <math.h>
 
 TEST(times_are_seconds_with_three_decimals_or_none)
@@ -46,6 +48,32 @@ TEST(scalars_and_strings_have_no_zeros_behind_their_times)
 	CHECK_STR(buf_str(&b), "[1.5,\"1000000000000000000000\"][-0.5,\"a\\u003c\\\"b\"]");
 }
 
+static unsigned flushes;
+static int flush_says;
+
+static int count_flush(void *arg)
+{
+	++*(unsigned *)arg;
+	return flush_says;
+}
+
+TEST(a_long_series_is_handed_over_in_parts)
+{
+	enum { N = 100000 };
+	static int64_t t[N];
+	static double v[N];
+	auto_buf struct buf b = { 0 };
+	struct promql_series s = { .n = N, .t = t, .v = v };
+	flushes = 0;
+	CHECK_INT(result_json_points(&b, &s, count_flush, &flushes), 0);
+	CHECK(flushes >= 50);
+	buf_reset(&b);
+	flush_says = -ECANCELED;
+	CHECK_INT(result_json_points(&b, &s, count_flush, &flushes), -ECANCELED);
+	CHECK(b.len < 100000);
+	flush_says = 0;
+}
+
 TEST(floats_and_histograms_of_a_series_stand_apart)
 {
 	struct float_histogram one = { .count = 2, .sum = 3 };
@@ -54,14 +82,14 @@ TEST(floats_and_histograms_of_a_series_stand_apart)
 	const double v[] = { 1, 3, 2, 3 };
 	auto_buf struct buf b = { 0 };
 	struct promql_series s = { .n = 4, .t = t, .v = v, .h = h };
-	result_json_points(&b, &s);
+	CHECK_INT(result_json_points(&b, &s, count_flush, &flushes), 0);
 	CHECK_STR(buf_str(&b), ",\"values\":[[1,\"1\"],[3,\"2\"]],\"histograms\":[[2,{\"count\":\"2\","
 			       "\"sum\":\"3\"}],[4,{\"count\":"
 			       "\"2\",\"sum\":\"3\"}]]");
 	buf_reset(&b);
 	s.h = h + 1;
 	s.n = 1;
-	result_json_points(&b, &s);
+	CHECK_INT(result_json_points(&b, &s, count_flush, &flushes), 0);
 	CHECK_STR(buf_str(&b), ",\"histograms\":[[1,{\"count\":\"2\",\"sum\":\"3\"}]]");
 	buf_reset(&b);
 	result_json_sample(&b, &s);
