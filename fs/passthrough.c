@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kernel opens the file behind a number anew for each open on the mount, with that open's flags and this process' rights. It is
- * asked for one number at a time, and counts them up; so of those that it gave, the only one that can be in no table is the one after
- * the last that is, got by a process that was killed before it wrote that down. A number is taken out of the table before it is
- * ended: an open that is answered with one that has ended fails with EIO.
+ * asked for one number at a time, and counts them up; so of those that it gave, the only ones that can be in no table come after the
+ * last that is, one for each process that was killed before it wrote down what it got. A number is taken out of the table before it
+ * is ended: an open that is answered with one that has ended fails with EIO.
  */
 #include "fs/passthrough.h"
 
@@ -19,6 +19,9 @@
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define LOST_MAX \
+	8 /* processes that are killed in that moment without one between them that writes a number down */
 
 METRIC_COUNTER(passed_on, "thanosfs_passthrough_opens_total",
 	"Opens of files that the kernel then reads and writes without asking the mount.")
@@ -77,8 +80,8 @@ struct passthrough *passthrough_new(int fuse_fd, struct open_count *opens, bool 
 		end_number(fuse_fd, ending);
 		open_count_ended(opens);
 	}
-	if (last < INT32_MAX)
-		end_number(fuse_fd, last + 1);
+	for (int32_t i = 1; i <= LOST_MAX && last <= INT32_MAX - i; i++)
+		end_number(fuse_fd, last + i);
 	return p;
 }
 

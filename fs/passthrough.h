@@ -16,7 +16,7 @@
 
 struct passthrough;
 
-/* Borrows both. Ends the number that the process before this one may have got and had no time to write down. */
+/* Borrows both. Ends the numbers that processes before this one may have got and had no time to write down. */
 struct passthrough *passthrough_new(int fuse_fd, struct open_count *opens, bool is_wanted);
 void passthrough_free(struct passthrough *p); /* NULL is fine; what is open stays passed on */
 

@@ -179,6 +179,10 @@ TEST(a_number_that_a_killed_process_did_not_write_down_is_ended_by_the_next)
 	CHECK_INT(lost, number + 1);
 	take_up(true);
 	CHECK_INT(end_number(lost), -ENOENT);
+	lost = get_number(); /* and so was that next one */
+	CHECK_INT(lost, number + 2);
+	take_up(true);
+	CHECK_INT(end_number(lost), -ENOENT);
 	close_node(f);
 	CHECK_INT(end_number(number), -ENOENT);
 }
