@@ -49,7 +49,8 @@ static void read_features(const struct flag_strings *names, struct promql_option
 		{ "promql-duration-expr", &o->features.duration_expressions },
 		{ "promql-extended-range-selectors", &o->features.extended_ranges },
 		{ "promql-binop-fill-modifiers", &o->features.fill_modifiers },
-		{ "promql-delayed-name-removal", &o->delayed_name_removal } };
+		{ "promql-delayed-name-removal", &o->delayed_name_removal },
+		{ "use-start-timestamps", &o->start_times } };
 	for (size_t i = 0; i < names->len; i++) {
 		bool is_known = false;
 		for (size_t k = 0; k < ARRAY_LEN(known); k++)

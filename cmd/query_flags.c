@@ -80,8 +80,8 @@ static const struct flag table[] = {
 		.help = "Features as Prometheus names them: promql-experimental-functions, "
 			"promql-duration-expr, "
 			"promql-extended-range-selectors, promql-binop-fill-modifiers, "
-			"promql-delayed-name-removal. Repeatable, "
-			"and takes lists with commas." },
+			"promql-delayed-name-removal, use-start-timestamps. Repeatable, and takes lists with "
+			"commas." },
 	{ .name = "web.config.file",
 		.alias = "http.config",
 		.type = FLAG_STRING,

@@ -2,6 +2,7 @@
 /* What the server says of itself: /status/.... */
 #include "lib/base/clock.h"
 #include "lib/base/duration.h"
+#include "lib/base/interrupt.h"
 #include "query/api_endpoints.h"
 
 #include <errno.h>
@@ -88,76 +89,45 @@ void api_features(struct api_call *c)
 	api_call_give(c, buf_str(&b));
 }
 
-struct stat_line {
-	struct text name;
-	uint64_t value;
-};
-
-/* Keeps the `most` largest of what is offered. */
-static void offer(struct stat_line *top, size_t *n, size_t most, struct text name, uint64_t value)
-{
-	size_t at = *n;
-	while (at > 0 && top[at - 1].value < value)
-		at--;
-	if (at == most)
-		return;
-	*n = MIN_OF(*n + 1, most);
-	memmove(top + at + 1, top + at, (*n - at - 1) * sizeof *top);
-	top[at] = (struct stat_line){ name, value };
-}
-
-static void write_top(struct api_call *c, const char *key, const struct stat_line *top, size_t n)
+static void write_top(struct api_call *c, const char *key, const struct source_top *top)
 {
 	json_write_key(&c->w, key);
 	json_write_array(&c->w);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < top->n; i++) {
 		json_write_object(&c->w);
 		json_write_key(&c->w, "name");
-		json_write_str_n(&c->w, top[i].name.p, top[i].name.len);
-		json_write_key_u64(&c->w, "value", top[i].value);
+		json_write_str_n(&c->w, top->list[i].name.p, top->list[i].name.len);
+		json_write_key_u64(&c->w, "value", top->list[i].value);
 		json_write_object_end(&c->w);
 	}
 	json_write_array_end(&c->w);
 }
 
-static int count_values(struct api_call *c, size_t most, struct stat_line *counts, size_t *n_counts,
-	struct stat_line *bytes, size_t *n_bytes, struct err *e)
+static int is_over(void *arg)
+{
+	struct api_call *c = arg;
+	if (atomic_load(http_reply_is_gone(c->reply)))
+		return -ECANCELED;
+	return budget_is_exceeded(&c->budget) ? -ENOMEM : 0;
+}
+
+static int read_stats(struct api_call *c, struct source_stats *out, struct err *e)
 {
 	struct series_source *s = c->api->o.source;
-	struct selection all = { .mint = INT64_MIN, .maxt = INT64_MAX };
-	struct text *names;
-	size_t n;
-	int r = s->ops->label_names(s, &all, 0, c->arena, &names, &n, e);
-	struct arena *arena = arena_new(&c->budget);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct text *values;
-		size_t n_values;
-		uint64_t sum = 0;
-		arena_reset(arena);
-		r = s->ops->label_values(s, names[i], &all, 0, arena, &values, &n_values, e);
-		for (size_t k = 0; r == 0 && k < n_values; k++)
-			sum += values[k].len;
-		if (r == 0 && budget_is_exceeded(&c->budget))
-			r = err_set(
-				e, -ENOMEM, "the request takes more memory than --query.memory-limit allows");
-		if (r == 0 && atomic_load(http_reply_is_gone(c->reply)))
-			r = err_set(e, -ECANCELED, "context canceled");
-		if (r == 0) {
-			offer(counts, n_counts, most, names[i], n_values);
-			offer(bytes, n_bytes, most, names[i], sum);
-		}
-	}
-	arena_free(arena);
+	struct interrupt mine = { .ask = is_over, .arg = c }, *before = interrupt_enter(&mine);
+	int r = s->ops->stats ? s->ops->stats(s, c->arena, out, e) : 0;
+	interrupt_leave(before);
+	if (budget_is_exceeded(&c->budget))
+		r = err_set(e, -ENOMEM, "the request takes more memory than --query.memory-limit allows");
 	return r;
 }
 
-/* There is no head; of the blocks it is said what their indexes say without a look at series. */
+/* There is no head: the newest block stands for it. */
 void api_tsdb(struct api_call *c)
 {
-	static const char *const head[] = { "numSeries", "numLabelPairs", "chunkCount", "minTime",
-		"maxTime" };
 	const char *text = api_call_param(c, "limit");
-	size_t limit = TSDB_LIMIT_DEFAULT, n_counts = 0, n_bytes = 0;
+	size_t limit = TSDB_LIMIT_DEFAULT;
+	struct source_stats stats;
 	struct err e;
 	if (*text) {
 		bool is_number = strspn(text, "0123456789") == strlen(text) && strlen(text) < 10;
@@ -171,9 +141,8 @@ void api_tsdb(struct api_call *c)
 			return;
 		}
 	}
-	struct stat_line *counts = arena_calloc(c->arena, (limit + 1) * sizeof *counts);
-	struct stat_line *bytes = arena_calloc(c->arena, (limit + 1) * sizeof *bytes);
-	int r = count_values(c, limit, counts, &n_counts, bytes, &n_bytes, &e);
+	source_stats_init(&stats, limit, c->arena);
+	int r = read_stats(c, &stats, &e);
 	if (r < 0) {
 		api_call_fail_source(c, r, &e);
 		return;
@@ -182,12 +151,15 @@ void api_tsdb(struct api_call *c)
 	json_write_object(&c->w);
 	json_write_key(&c->w, "headStats");
 	json_write_object(&c->w);
-	for (size_t i = 0; i < ARRAY_LEN(head); i++)
-		json_write_key_u64(&c->w, head[i], 0);
+	json_write_key_u64(&c->w, "numSeries", stats.series);
+	json_write_key_u64(&c->w, "numLabelPairs", stats.label_pairs);
+	json_write_key_u64(&c->w, "chunkCount", stats.chunks);
+	json_write_key_i64(&c->w, "minTime", stats.min_time);
+	json_write_key_i64(&c->w, "maxTime", stats.max_time);
 	json_write_object_end(&c->w);
-	write_top(c, "seriesCountByMetricName", NULL, 0);
-	write_top(c, "labelValueCountByLabelName", counts, n_counts);
-	write_top(c, "memoryInBytesByLabelName", bytes, n_bytes);
-	write_top(c, "seriesCountByLabelValuePair", NULL, 0);
+	write_top(c, "seriesCountByMetricName", &stats.series_by_metric);
+	write_top(c, "labelValueCountByLabelName", &stats.values_by_name);
+	write_top(c, "memoryInBytesByLabelName", &stats.bytes_by_name);
+	write_top(c, "seriesCountByLabelValuePair", &stats.series_by_pair);
 	end(c);
 }

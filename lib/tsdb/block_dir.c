@@ -58,9 +58,10 @@ void held_blocks_fini(struct held_blocks *h)
 	vec_fini(&h->list);
 }
 
-void listed_block_is_bad(struct listed_block *b)
+void listed_block_gave(struct listed_block *b, int r)
 {
-	atomic_store_explicit(&b->is_bad, true, memory_order_relaxed);
+	if (r == -EIO || r == -EBADMSG)
+		atomic_store_explicit(&b->is_bad, true, memory_order_relaxed);
 }
 
 int listed_block_open(struct listed_block *b, struct block_read **out, struct err *e)
@@ -309,6 +310,22 @@ int block_dir_hold(struct block_dir *d, int64_t mint, int64_t maxt, int64_t now_
 			vec_push(&out->list, *b);
 		}
 	}
+	pthread_mutex_unlock(&d->lock);
+	return 0;
+}
+
+int block_dir_hold_newest(struct block_dir *d, int64_t now_us, struct held_blocks *out, struct err *e)
+{
+	int r = look_if_due(d, now_us, e);
+	struct listed_block *newest = NULL;
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&d->lock);
+	vec_each (b, &d->now.blocks)
+		if (!newest || (*b)->max_time >= newest->max_time)
+			newest = *b;
+	if (newest)
+		listed_block_hold(newest, out);
 	pthread_mutex_unlock(&d->lock);
 	return 0;
 }

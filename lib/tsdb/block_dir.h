@@ -57,7 +57,10 @@ void held_blocks_fini(struct held_blocks *h);
 /* The block, opened when it is first asked for; borrowed. -errno as block_read_open's; the next one who asks tries again. */
 int listed_block_open(struct listed_block *b, struct block_read **out, struct err *e);
 
-/* Its bytes couldn't be read, or were wrong: the next look takes what stands under its name then. */
-void listed_block_is_bad(struct listed_block *b);
+/* What reading it gave: where bytes can't be read (-EIO) or are wrong (-EBADMSG) the next look takes what stands under its name then. */
+void listed_block_gave(struct listed_block *b, int r);
+
+/* The block that ends last, held, if there is any; -errno as block_dir_hold's. */
+int block_dir_hold_newest(struct block_dir *d, int64_t now_us, struct held_blocks *out, struct err *e);
 
 #endif

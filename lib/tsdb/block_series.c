@@ -174,7 +174,7 @@ static int read_series(
 		const struct part *p = &s->parts.data[part];
 		int r = block_samples(s->blocks.data[p->block], p->ref, mint, maxt, joins, out, e);
 		if (r < 0) {
-			listed_block_is_bad(s->held.list.data[p->block]);
+			listed_block_gave(s->held.list.data[p->block], r);
 			return fail(s, i, from, out, r, e);
 		}
 		part = p->next;

@@ -2,9 +2,12 @@
 #include "lib/tsdb/block_source.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/tsdb/block_dir.h"
 #include "lib/tsdb/block_select.h"
 #include "lib/tsdb/block_series.h"
+#include "lib/tsdb/block_stats.h"
+#include "lib/tsdb/meta.h"
 
 #include <errno.h>
 
@@ -57,12 +60,6 @@ static int begin(struct block_source *s, const struct selection *what, struct wo
 	return r;
 }
 
-static void note(struct listed_block *b, int r)
-{
-	if (r < 0)
-		listed_block_is_bad(b);
-}
-
 static int select_series(
 	struct series_source *base, const struct selection *what, struct series_set **out, struct err *e)
 {
@@ -73,7 +70,7 @@ static int select_series(
 		struct block_selection *into = block_series_add(set, w.held.list.data[i], w.open.data[i]);
 		r = block_select(w.open.data[i], w.conditions, what->n_matchers, what->mint, what->maxt,
 			block_series_arena(set), into, e);
-		note(w.held.list.data[i], r);
+		listed_block_gave(w.held.list.data[i], r);
 	}
 	work_fini(&w);
 	if (r < 0)
@@ -98,7 +95,7 @@ static int select_texts(struct series_source *base, const struct text *name, con
 	for (size_t i = 0; i < w.open.len && r == 0; i++) {
 		r = block_select_texts(
 			w.open.data[i], name, w.conditions, what->n_matchers, limit, w.arena, &texts, e);
-		note(w.held.list.data[i], r);
+		listed_block_gave(w.held.list.data[i], r);
 	}
 	size_t kept = 0;
 	if (r == 0) {
@@ -128,6 +125,41 @@ static int label_values(struct series_source *base, struct text name, const stru
 	return select_texts(base, &name, what, limit, a, out, n, e);
 }
 
+/* What the index doesn't say. */
+static int read_meta(const struct block_read *b, struct source_stats *out, struct err *e)
+{
+	auto_free char *path = xasprintf("%s/meta.json", b->dir);
+	auto_buf struct buf json = { 0 };
+	auto_of(block_meta) struct block_meta *m = NULL;
+	int r = file_read(path, META_JSON_MAX_BYTES, &json, e);
+	if (r == 0)
+		r = block_meta_parse(json.data, json.len, &m, e);
+	if (r < 0)
+		return err_wrap(e, r, "block %s", b->name);
+	out->chunks = m->stats.chunks;
+	out->min_time = m->min_time;
+	out->max_time = m->max_time - 1;
+	return 0;
+}
+
+static int stats(struct series_source *base, struct arena *a, struct source_stats *out, struct err *e)
+{
+	struct block_source *s = (struct block_source *)base;
+	struct held_blocks held = { 0 };
+	struct block_read *open;
+	int r = block_dir_hold_newest(s->dir, clock_monotonic_us(), &held, e);
+	if (r == 0 && held.list.len) {
+		r = listed_block_open(held.list.data[0], &open, e);
+		if (r == 0)
+			r = block_stats(open, a, out, e);
+		if (r == 0)
+			r = read_meta(open, out, e);
+		listed_block_gave(held.list.data[0], r);
+	}
+	held_blocks_fini(&held);
+	return r;
+}
+
 static void source_free(struct series_source *base)
 {
 	struct block_source *s = (struct block_source *)base;
@@ -141,6 +173,7 @@ int block_source_open(const char *dir, struct series_source **out, struct err *e
 		.select = select_series,
 		.label_names = label_names,
 		.label_values = label_values,
+		.stats = stats,
 		.free = source_free,
 	};
 	struct block_source *s = xcalloc(1, sizeof *s);

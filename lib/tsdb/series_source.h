@@ -13,6 +13,7 @@
 #include "lib/tsdb/chunk.h"
 #include "lib/tsdb/float_histogram.h"
 #include "lib/tsdb/matcher.h"
+#include "lib/tsdb/source_stats.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -88,6 +89,8 @@ struct series_source_ops {
 		struct arena *a, struct text **out, size_t *n, struct err *e);
 	int (*label_values)(struct series_source *s, struct text name, const struct selection *what,
 		size_t limit, struct arena *a, struct text **out, size_t *n, struct err *e);
+	/* Of what is newest there, into what source_stats_init made. NULL: there is nothing to be said. */
+	int (*stats)(struct series_source *s, struct arena *a, struct source_stats *out, struct err *e);
 	void (*free)(struct series_source *s);
 };
 

@@ -86,6 +86,16 @@ check_has "$(curl "${CURL[@]}" "$QUERY_URL/api/v1/rules/test/test")" "page not f
 check_equal "$(status_of "$QUERY_URL/federate?match[]=up")" 200 "the status of a federation"
 check_has "$(curl "${CURL[@]}" --compressed -D - "$QUERY_URL/api/v1/series?match[]={job!=\"\"}")" "Content-Encoding: gzip" "a long answer's headers"
 
+# The newest block stands for Prometheus' head.
+newest=$(for block in "${blocks[@]}"; do echo "$(jq .maxTime "$block/meta.json") $block"; done | sort -n | tail -n 1 | cut -d' ' -f2)
+curl "${CURL[@]}" "$QUERY_URL/api/v1/status/tsdb?limit=1" >"$WORK/tsdb"
+check_equal "$(jq -c '.data.headStats | [.numSeries, .chunkCount, .minTime, .maxTime + 1]' "$WORK/tsdb")" \
+	"$(jq -c '[.stats.numSeries, .stats.numChunks, .minTime, .maxTime]' "$newest/meta.json")" "the statistics"
+most=$(jq -r '.data.seriesCountByMetricName[0].name' "$WORK/tsdb")
+check_equal "$(jq '.data.seriesCountByMetricName[0].value' "$WORK/tsdb")" "$(curl "${CURL[@]}" "$QUERY_URL/api/v1/series" \
+	-d "match[]=$most" -d "start=$(jq '.minTime / 1000' "$newest/meta.json")" | jq '.data | length')" "the series of $most"
+check_equal "$(jq -r '.data.seriesCountByLabelValuePair | length' "$WORK/tsdb")" 1 "the lines of a table"
+
 said=$("$THANOSFS" tools query instant "$QUERY_URL" 'up(' 2>&1) && fail "a query that doesn't parse succeeds"
 check_has "$said" 'query error: bad_data: invalid parameter "query": 1:4: parse error' "what the client says"
 

@@ -106,7 +106,11 @@ TEST(a_block_that_turned_out_to_be_bad_is_opened_anew_after_the_next_look)
 	struct block_read *bad, *anew;
 	CHECK_OK(block_dir_hold(d, T0, T0 + 1000000, 0, &held, &e), &e);
 	CHECK_OK(listed_block_open(held.list.data[0], &bad, &e), &e);
-	listed_block_is_bad(held.list.data[0]);
+	listed_block_gave(held.list.data[0], -ECANCELED); /* which is no fault of its */
+	CHECK_OK(block_dir_hold(d, T0, T0 + 1000000, INT64_MAX, &later, &e), &e);
+	CHECK(later.list.data[0] == held.list.data[0]);
+	held_blocks_fini(&later);
+	listed_block_gave(held.list.data[0], -EIO);
 	CHECK_OK(block_dir_hold(d, T0, T0 + 1000000, 0, &later, &e), &e);
 	CHECK(later.list.data[0] == held.list.data[0]);
 	held_blocks_fini(&later);
