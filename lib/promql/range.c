@@ -63,16 +63,30 @@ static int range_prepare(struct op *op, struct exec *x)
 	return e;
 }
 
-/* Which samples each step sees. Both ends of the windows rise, so the samples are gone through once. */
+/* The first place from `from` on that is later than `t_end`, or n; `guess` is one that it may be. */
+static inline size_t place_after(const int64_t *t, size_t n, size_t from, size_t guess, int64_t t_end)
+{
+	size_t k = guess <= n && guess > from && t[guess - 1] <= t_end ? guess : from;
+	while (k < n && t[k] <= t_end)
+		k++;
+	return k;
+}
+
+/*
+ * Which samples each step sees. Both ends of the windows rise, so the samples are gone through once; as steps and samples are mostly
+ * regular, an end moves as far as it did before.
+ */
 static void find_windows(const struct range_op *r, const int64_t *t, size_t n, uint32_t *lo, uint32_t *hi)
 {
-	size_t l = 0, h = 0;
+	size_t l = 0, h = 0, l_moved = 0, h_moved = 0;
 	for (uint32_t i = 0; i < r->op.steps.n; i++) {
 		int64_t start = r->start[i] - r->in.before_ms, end = r->end[i] + r->in.after_ms;
-		while (h < n && t[h] <= end)
-			h++;
-		while (l < h && t[l] <= start)
-			l++;
+		size_t next_h = place_after(t, n, h, h + h_moved, end);
+		size_t next_l = place_after(t, next_h, l, l + l_moved, start);
+		h_moved = next_h - h;
+		l_moved = next_l - l;
+		h = next_h;
+		l = next_l;
 		lo[i] = (uint32_t)l;
 		hi[i] = (uint32_t)h;
 	}
@@ -101,7 +115,9 @@ static uint64_t count_seen(const struct range_series *s)
 {
 	uint64_t n = 0;
 	for (uint32_t i = 0; i < s->n; i++)
-		n += range_n_floats(s, i) + range_n_histograms(s, i);
+		n += range_n_floats(s, i);
+	for (uint32_t i = 0; i < s->n && s->h.n; i++)
+		n += range_n_histograms(s, i);
 	return n;
 }
 

@@ -7,6 +7,15 @@
 
 #include "lib/promql/histogram_stats.h"
 
+/* Stale markers are NaN, and NaN is rare: all samples are looked at together, and the answer is a double for vectors of them. */
+static bool has_nan(const double *restrict v, size_t n)
+{
+	double is_nan = 0;
+	for (size_t k = 0; k < n; k++)
+		is_nan = v[k] != v[k] ? 1 : is_nan;
+	return is_nan != 0;
+}
+
 static int load_selected(const struct range_input *in, struct worker *w, size_t i, int64_t mint, int64_t maxt,
 	struct range_columns *out)
 {
@@ -17,6 +26,12 @@ static int load_selected(const struct range_input *in, struct worker *w, size_t 
 	if (in->wants_stats)
 		histogram_stats(s);
 	int64_t *starts = in->wants_starts ? s->start : NULL;
+	if (!s->h && !has_nan(s->v, s->n)) {
+		*out = (struct range_columns){
+			.n_floats = s->n, .float_t = s->t, .float_start = starts, .v = s->v
+		};
+		return 0;
+	}
 	int64_t *t = NULL, *h_starts = NULL;
 	const struct float_histogram **h = NULL;
 	if (s->h) {

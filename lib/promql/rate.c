@@ -8,6 +8,7 @@
 #include "lib/promql/extended_range.h"
 #include "lib/promql/extrapolate.h"
 #include "lib/promql/range_kernels.h"
+#include "lib/promql/rate_columns.h"
 #include "lib/promql/rate_histogram.h"
 
 struct rate_kind {
@@ -33,13 +34,29 @@ static size_t places_from(struct places *p, uint32_t lo)
 	return p->next;
 }
 
+#define STRETCH 256u
+
+/* Whether some sample of a stretch is lower than the one before: rarely, so all are looked at together, and the answer is a double for vectors of them. */
+static bool has_reset(const double *restrict v, size_t n)
+{
+	double falls = 0;
+	for (size_t k = 0; k < n; k++)
+		falls = v[k + 1] < v[k] ? 1 : falls;
+	return falls != 0;
+}
+
 /* Lower than the one before, or counted anew since then. */
 static void find_resets(const struct range_floats *f, struct places *out)
 {
 	size_t n = 0;
-	for (size_t k = 1; k < f->n; k++) {
-		out->k[n] = (uint32_t)k;
-		n += f->v[k] < f->v[k - 1];
+	for (size_t from = 1; from < f->n; from += STRETCH) {
+		size_t to = MIN_OF(from + STRETCH, f->n);
+		if (!has_reset(f->v + from - 1, to - from))
+			continue;
+		for (size_t k = from; k < to; k++) {
+			out->k[n] = (uint32_t)k;
+			n += f->v[k] < f->v[k - 1];
+		}
 	}
 	out->n = n;
 }
@@ -98,6 +115,10 @@ static int rate(const struct range_series *s, struct row *out, struct rate_kind 
 		find_resets_by_start(&s->f, &resets, &overlaps);
 	} else if (kind.is_counter) {
 		find_resets(&s->f, &resets);
+	}
+	if (rate_columns_can(s)) {
+		rate_columns(s, resets.k, resets.n, kind.is_counter, kind.is_rate, out);
+		return 0;
 	}
 	int r = 0;
 	for (uint32_t i = 0; i < s->n && r == 0; i++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * usage: bench_rate TSDB METRIC QUERY
+ * usage: bench_rate TSDB METRIC QUERY [STEP_MS]
  *
  * How much of the time of a query over all samples of METRIC goes into decoding. The bare loop decodes the metric's chunks, one after
  * another, into the same two arrays: no index, no checksum, nothing is done with the samples. The query is run by the engine on one
- * thread, over all of the blocks' time with a step of a minute, and selects, verifies, decodes, evaluates and gives its answer to
+ * thread, over all of the blocks' time, with a step of a minute if no other is given, and selects, verifies, decodes, evaluates and gives its answer to
  * nobody. They take turns; medians of processor time.
  */
 #include "lib/base/fault_guard.h"
@@ -96,7 +96,8 @@ static int count_series(void *arg, const struct promql_series *s)
 	return 0;
 }
 
-static double run_query(struct series_source *source, const char *text, const struct metric *m, size_t *n)
+static double run_query(
+	struct series_source *source, const char *text, int64_t step, const struct metric *m, size_t *n)
 {
 	const struct promql_options o = { .threads = 1 };
 	const struct promql_query q = { .text = text,
@@ -104,7 +105,7 @@ static double run_query(struct series_source *source, const char *text, const st
 		.is_range = true,
 		.start = m->mint,
 		.end = m->maxt,
-		.step = STEP_MS };
+		.step = step };
 	const struct promql_sink sink = { .begin = begin, .series = count_series, .arg = n };
 	struct promql_result result;
 	double began = seconds();
@@ -125,10 +126,11 @@ static int by_value(const void *a, const void *b)
 int main(int argc, char **argv)
 {
 	struct err e = { 0 };
-	if (argc != 4) {
-		fprintf(stderr, "usage: bench_rate TSDB METRIC QUERY\n");
+	if (argc < 4 || argc > 5) {
+		fprintf(stderr, "usage: bench_rate TSDB METRIC QUERY [STEP_MS]\n");
 		return 2;
 	}
+	int64_t step = argc > 4 ? atoll(argv[4]) : STEP_MS;
 	struct metric m = { .name = text_of(argv[2]), .mint = INT64_MAX, .maxt = INT64_MIN };
 	struct held_blocks held = { 0 };
 	struct block_dir *dir;
@@ -144,7 +146,8 @@ int main(int argc, char **argv)
 	double bare[RUNS], query[RUNS];
 	size_t samples = 0, points = 0;
 	for (int run = -1; run < RUNS; run++) {
-		double decoded = decode_all(&m, &samples), asked = run_query(source, argv[3], &m, &points);
+		double decoded = decode_all(&m, &samples),
+		       asked = run_query(source, argv[3], step, &m, &points);
 		if (run >= 0) {
 			bare[run] = decoded;
 			query[run] = asked;
