@@ -9,8 +9,10 @@
 #include "query/result_json.h"
 
 #include <errno.h>
+#include <malloc.h>
 
 #define STEPS_MOST 11000
+#define TRIM_BYTES (64u << 20)
 
 METRIC_FAMILY(
 	queries, METRIC_TYPE_COUNTER, "thanosfs_query_queries_total", "Queries by how they ended.", "result");
@@ -195,6 +197,9 @@ static void run(struct api_call *c, struct asked *a)
 	promql_run(c->api->o.source, &a->options, &a->query, &sink, &result);
 	if (w.has_turn)
 		admission_leave(c->api->admission);
+	/* A large query leaves holes in the heap of each thread that it had, which nobody else may come to fill. */
+	if (result.stats.memory_peak_bytes > TRIM_BYTES)
+		malloc_trim(0);
 	metric_add(metric_of(&queries, name_of(result.error)), 1);
 	if (result.error == PROMQL_OK)
 		finish(c, a, &w, &result);

@@ -28,7 +28,6 @@ struct limit {
 static int limit_row(void *arg, struct worker *w, uint32_t i, struct row *row)
 {
 	struct limit *l = arg;
-	size_t before = l->list->picks.len;
 	for (uint32_t t = 0; t < row->n; t++) {
 		if (!row->kind[t] || !l->missing[t])
 			continue;
@@ -38,7 +37,7 @@ static int limit_row(void *arg, struct worker *w, uint32_t i, struct row *row)
 		if (--l->missing[t] == 0)
 			l->steps_missing--;
 	}
-	pick_list_hold(l->list, w->exec->budget, l->list->picks.len - before, row->held);
+	pick_list_hold(l->list, w->exec->budget, row->held);
 	return l->steps_missing == 0;
 }
 
@@ -70,15 +69,19 @@ static int pick_rows(struct pick_op *p, struct exec *x, bool in_order, const uin
 		r = e->aggregate.op == AGG_LIMITK
 			    ? exec_rows(x, n, limit_group, p)
 			    : top_rows_pick(e, x, &p->groups, p->inner, &p->param, p->lists);
-	/* They lie there twice while they are sorted. What goes wrong is seen to when they are in one place. */
+	/* While they are sorted they lie there twice. */
 	size_t n_picks = 0;
 	for (uint32_t k = 0; k < n; k++)
 		n_picks += p->lists[k].picks.len;
 	if (r >= 0)
-		r = MIN_OF(exec_need(x, 2 * n_picks * sizeof(struct pick)), r);
+		r = exec_need(x, 2 * n_picks * sizeof(struct pick));
+	if (r < 0) {
+		pick_lists_fini(p->lists, n, x->budget);
+		return r;
+	}
 	picks_make(&p->picks, x->arena, x->budget, p->lists, n, p->inner->n_rows, in_order, rows);
 	exec_count_samples(x, (int64_t)p->picks.n);
-	return r;
+	return 0;
 }
 
 static int open_pick(struct op *op, struct exec *x)

@@ -3,6 +3,25 @@
 
 #include "lib/tsdb/float_histogram.h"
 
+void pick_list_hold(struct pick_list *l, struct budget *budget, uint64_t histograms)
+{
+	l->histograms += histograms;
+	uint64_t bytes = l->picks.cap * sizeof l->picks.data[0] + l->histograms;
+	budget_take(budget, bytes - l->charged);
+	l->charged = bytes;
+}
+
+void pick_lists_fini(struct pick_list *lists, size_t n, struct budget *budget)
+{
+	for (size_t k = 0; k < n; k++) {
+		vec_each (p, &lists[k].picks)
+			free((void *)(uintptr_t)p->cell.h);
+		vec_fini(&lists[k].picks);
+		budget_give(budget, lists[k].charged);
+		lists[k].charged = lists[k].histograms = 0;
+	}
+}
+
 static size_t gather(struct pick *out, struct pick_list *lists, size_t n)
 {
 	size_t at = 0;
@@ -49,9 +68,12 @@ void picks_make(struct picks *p, struct arena *a, struct budget *budget, struct 
 	for (size_t k = 0; k < n; k++)
 		p->n += lists[k].picks.len;
 	for (size_t k = 0; k < n; k++)
-		p->held += lists[k].held;
+		p->held += lists[k].histograms;
+	p->held += p->n * sizeof *p->all;
+	budget_take(budget, p->held);
 	p->all = xmalloc(p->n * sizeof *p->all);
 	gather(p->all, lists, n);
+	pick_lists_fini(lists, n, budget);
 	if (in_order)
 		give_rows(p, a, rows);
 	p->first = arena_calloc(a, (p->n_rows + 1) * sizeof *p->first);

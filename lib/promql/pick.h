@@ -17,16 +17,14 @@ struct pick {
 /* What one thread picked; to be handed in. */
 struct pick_list {
 	VEC(struct pick) picks;
-	uint64_t held; /* bytes that the run was charged for: pick_list_hold */
+	uint64_t charged, histograms; /* bytes: what the run was charged for; of these, histograms */
 };
 
-/* After n more were added, with so many bytes of histograms. */
-static inline void pick_list_hold(struct pick_list *l, struct budget *budget, size_t n, uint64_t histograms)
-{
-	uint64_t bytes = n * sizeof l->picks.data[0] + histograms;
-	l->held += bytes;
-	budget_take(budget, bytes);
-}
+/* After some were added, with so many bytes of histograms: charges the run. */
+void pick_list_hold(struct pick_list *l, struct budget *budget, uint64_t histograms);
+
+/* Instead of handing them in. */
+void pick_lists_fini(struct pick_list *lists, size_t n, struct budget *budget);
 
 struct picks {
 	struct budget *budget;

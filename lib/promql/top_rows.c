@@ -145,7 +145,7 @@ static int pick_group(void *arg, struct worker *w, size_t i)
 		top_heap_sort(e, h->n[s], t->wants_greatest);
 		for (uint32_t k = 0; k < h->n[s]; k++)
 			vec_push(&t->lists[i].picks, (struct pick){ e[k].row, s, float_cell(e[k].v) });
-		pick_list_hold(&t->lists[i], t->exec->budget, h->n[s], 0);
+		pick_list_hold(&t->lists[i], t->exec->budget, 0);
 		r = interrupt_after(50ul * h->n[s]);
 	}
 	heaps_free(t, h);
