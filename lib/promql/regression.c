@@ -3,7 +3,6 @@
 #include "lib/promql/range_kernels.h"
 
 #include "lib/base/interrupt.h"
-#include "lib/base/kahan.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,26 +13,58 @@ struct line {
 
 #define STRETCH 65536u /* of a long window, between two questions whether to go on */
 
-/* Least squares; times in seconds from t0, so that they stay small. Compensated as upstream does it. */
-static struct line fit(const int64_t *t, const double *v, size_t n, int64_t t0)
+/* Two numbers that the same is done to. */
+typedef double pair __attribute__((vector_size(2 * sizeof(double))));
+
+struct sums {
+	pair x_y, x_y_lost;     /* of x, of y */
+	pair xx_xy, xx_xy_lost; /* of their products */
+	bool differs;           /* some y isn't the first one */
+};
+
+/*
+ * What kahan_add does, without a branch: Knuth's way to what rounding took gives the same bits, but for a sum that became infinite, which
+ * settle() mends.
+ */
+static inline void add_pair(pair *sum, pair *lost, pair x)
 {
-	double x_sum = 0, x_lost = 0, y_sum = 0, y_lost = 0, xy_sum = 0, xy_lost = 0, xx_sum = 0, xx_lost = 0;
-	bool is_flat = true;
+	pair s = *sum, t = s + x, of_x = t - s, of_s = t - of_x;
+	*lost += (s - of_s) + (x - of_x);
+	*sum = t;
+}
+
+static void add(struct sums *out, const int64_t *t, const double *v, size_t n, int64_t t0, double first)
+{
+	struct sums all = *out;
 	for (size_t k = 0; k < n; k++) {
 		double x = (double)(t[k] - t0) / 1e3, y = v[k];
-		if (k && y != v[0])
-			is_flat = false;
-		kahan_add(&x_sum, &x_lost, x);
-		kahan_add(&y_sum, &y_lost, y);
-		kahan_add(&xy_sum, &xy_lost, x * y);
-		kahan_add(&xx_sum, &xx_lost, x * x);
-		if (k % STRETCH == STRETCH - 1 && interrupt_after(8 * STRETCH) < 0)
+		add_pair(&all.x_y, &all.x_y_lost, (pair){ x, y });
+		add_pair(&all.xx_xy, &all.xx_xy_lost, (pair){ x, x } * (pair){ x, y });
+		all.differs |= y != first;
+	}
+	*out = all;
+}
+
+static double settle(pair sum, pair lost, unsigned i)
+{
+	return isinf(sum[i]) ? sum[i] : sum[i] + lost[i];
+}
+
+/* Least squares, n >= 2; times in seconds from t0, so that they stay small. Compensated as upstream does it. */
+static struct line fit(const int64_t *t, const double *v, size_t n, int64_t t0)
+{
+	struct sums all = { 0 };
+	for (size_t k = 0; k < n; k += STRETCH) {
+		add(&all, t + k, v + k, MIN_OF(n - k, STRETCH), t0, v[0]);
+		if (n - k > STRETCH && interrupt_after(8 * STRETCH) < 0)
 			break;
 	}
-	if (is_flat)
+	if (!all.differs)
 		return isinf(v[0]) ? (struct line){ NAN, NAN } : (struct line){ 0, v[0] };
-	double count = (double)n, sx = x_sum + x_lost, sy = y_sum + y_lost;
-	double covariance = xy_sum + xy_lost - sx * sy / count, variance = xx_sum + xx_lost - sx * sx / count;
+	double count = (double)n, sx = settle(all.x_y, all.x_y_lost, 0),
+	       sy = settle(all.x_y, all.x_y_lost, 1);
+	double covariance = settle(all.xx_xy, all.xx_xy_lost, 1) - sx * sy / count;
+	double variance = settle(all.xx_xy, all.xx_xy_lost, 0) - sx * sx / count;
 	double slope = covariance / variance;
 	return (struct line){ slope, sy / count - slope * sx / count };
 }
