@@ -129,13 +129,13 @@ static int start(struct server *s, struct err *e)
 		.max_body_bytes = API_MAX_BODY_BYTES,
 		.read_timeout_ms = f->read_timeout_ms,
 		.web = s->web };
+	bool has_tls = s->web && s->web->cert_pem; /* once it runs, s->web is whoever reloads' */
 	r = http_server_open(&http, &s->http, e);
 	if (r < 0)
 		return r;
 	api_set_ready(s->api, true);
 	log_info("listening for HTTP", KV("address", f->http_address),
-		KV_U64("port", http_server_port(s->http)),
-		KV("tls", s->web && s->web->cert_pem ? "true" : "false"));
+		KV_U64("port", http_server_port(s->http)), KV("tls", has_tls ? "true" : "false"));
 	notify_ready(NULL);
 	return 0;
 }

@@ -142,6 +142,10 @@ static bool serve_reload(void *arg, const struct http_request *q, struct http_re
 	if (!(http_request_method(q) & (HTTP_POST | HTTP_PUT))) {
 		http_reply_status(reply, 405);
 		buf_add_str(http_reply_body(reply), "Only POST or PUT requests allowed");
+	} else if (!atomic_load(&((struct api *)arg)->is_ready)) {
+		/* Who started the server may not have it in hand yet. */
+		http_reply_status(reply, 503);
+		buf_add_str(http_reply_body(reply), "Service Unavailable");
 	} else if (api_reload(arg, &e) < 0) {
 		http_reply_status(reply, 500);
 		buf_printf(http_reply_body(reply), "failed to reload config: %s\n", e.msg);

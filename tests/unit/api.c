@@ -344,6 +344,8 @@ TEST(before_it_is_ready_nothing_is_answered)
 	CHECK_INT(status, 503);
 	get("/-/ready");
 	CHECK_INT(status, 503);
+	get_as("POST", "/-/reload", NULL, 0);
+	CHECK_INT(status, 503);
 	get("/-/healthy");
 	CHECK_INT(status, 200);
 	stop();
