@@ -156,5 +156,6 @@ struct op *aggregate_k_new(const struct expr *e, struct op *inner, struct op *pa
 	p->op = (struct op){ .ops = &pick_ops, .expr = e, .steps = inner->steps };
 	p->inner = inner;
 	p->given = param;
+	op_read_in_part(inner);
 	return &p->op;
 }

@@ -116,5 +116,6 @@ struct op *aggregate_ratio_new(const struct expr *e, struct op *inner, struct op
 	l->op = (struct op){ .ops = &ratio_ops, .expr = e, .steps = inner->steps };
 	l->inner = inner;
 	l->given = param;
+	op_read_in_part(inner);
 	return &l->op;
 }

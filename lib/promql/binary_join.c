@@ -18,6 +18,8 @@
 
 #include <errno.h>
 
+#define PAIRS_MANY (1u << 20)
+
 struct join {
 	struct op op;
 	struct op *left, *right;
@@ -27,30 +29,61 @@ struct join {
 	struct binary_cells cells;
 };
 
+/* How many pairs of rows meet in groups where a row of the many side could meet several. */
+static uint64_t pairs_of(const struct join *j)
+{
+	uint64_t n = 0;
+	for (uint32_t g = 0; g < j->match.groups.n; g++)
+		if (match_count(j->one.side, g) > 1)
+			n += (uint64_t)match_count(j->one.side, g) * match_count(j->one.many, g);
+	return n;
+}
+
+/*
+ * That rows of the one side are there at the same time is an error, which samples tell. A plan for what they would give if they weren't may be
+ * as large as all pairs of rows: then it is seen to beforehand.
+ */
+static int refuse_cross_join(struct join *j, struct exec *x)
+{
+	if (pairs_of(j) < PAIRS_MANY)
+		return 0;
+	int r = op_prepare(j->left, x);
+	if (r == 0)
+		r = op_prepare(j->right, x);
+	for (uint32_t g = 0; g < j->match.groups.n && r == 0; g++)
+		if (match_count(j->one.side, g) > 1)
+			one_side_keep(&j->one, g);
+	return r < 0 ? r : one_side_prepare(&j->one);
+}
+
 static int open_join(struct op *op, struct exec *x)
 {
 	struct join *j = (struct join *)op;
 	j->cells = (struct binary_cells){ .expr = op->expr, .exec = x };
 	const struct vector_matching *how = op->expr->binary.matching;
 	match_open(&j->match, x->arena, how, j->left, j->right);
-	int r = join_plan_make(&j->plan, x, op->expr, &j->match);
-	if (r < 0)
-		return r;
-	const struct join_plan *p = &j->plan;
+	bool is_swapped = how->card == MATCH_ONE_TO_MANY;
 	j->one = (struct one_side){
 		.exec = x,
 		.budget = x->budget,
 		.match = &j->match,
-		.side = p->one,
-		.many = p->many,
-		.name = p->is_swapped ? "left" : "right",
+		.side = is_swapped ? &j->match.left : &j->match.right,
+		.many = is_swapped ? &j->match.right : &j->match.left,
+		.name = is_swapped ? "left" : "right",
 		.n_steps = op->steps.n,
 		.needs_no_partner = how->fills_left || how->fills_right,
 		.kept = arena_alloc(x->arena, j->match.groups.n * sizeof(uint32_t)),
 		.rows = arena_calloc(x->arena, j->match.groups.n * sizeof(struct one_row *)),
 	};
+	int r = refuse_cross_join(j, x);
+	if (r == 0)
+		r = join_plan_make(&j->plan, x, op->expr, &j->match);
+	if (r < 0)
+		return r;
+	const struct join_plan *p = &j->plan;
 	for (uint32_t g = 0; g < j->match.groups.n; g++)
-		if (match_count(p->one, g) > 1 || (match_count(p->one, g) && join_plan_rows_of(p, g) > 1))
+		if (!j->one.rows[g] && (match_count(p->one, g) > 1 ||
+					       (match_count(p->one, g) && join_plan_rows_of(p, g) > 1)))
 			one_side_keep(&j->one, g);
 	op->labels = p->labels;
 	op->n_rows = p->n_rows;
@@ -60,12 +93,6 @@ static int open_join(struct op *op, struct exec *x)
 		op->drops_name = all;
 	}
 	return 0;
-}
-
-static int prepare_join(struct op *op, struct exec *x)
-{
-	(void)x;
-	return one_side_prepare(&((struct join *)op)->one);
 }
 
 /* Both sides in the order in which they are written. */
@@ -241,6 +268,25 @@ static int row_of_join(struct op *op, struct worker *w, size_t i, struct row *ou
 	return r;
 }
 
+/* Only where several rows may meet there is something to fail. */
+static int try_row(void *arg, struct worker *w, size_t i)
+{
+	struct join *j = arg;
+	if (j->plan.rows[i].only != JOIN_SEVERAL)
+		return 0;
+	struct row row = row_new(w, j->op.steps.n);
+	int r = row_of_join(&j->op, w, i, &row);
+	row_fini(&row);
+	return r;
+}
+
+static int prepare_join(struct op *op, struct exec *x)
+{
+	struct join *j = (struct join *)op;
+	int r = one_side_prepare(&j->one);
+	return r == 0 && op->is_read_in_part ? exec_rows(x, op->n_rows, try_row, j) : r;
+}
+
 static size_t children_of_join(const struct op *op, struct op **out, size_t room)
 {
 	const struct join *j = (const struct join *)op;
@@ -280,5 +326,7 @@ struct op *binary_join_new(const struct expr *e, struct op *left, struct op *rig
 	j->op = (struct op){ .ops = &join_ops, .expr = e, .steps = left->steps };
 	j->left = left;
 	j->right = right;
+	op_read_in_part(left);
+	op_read_in_part(right);
 	return &j->op;
 }

@@ -79,6 +79,24 @@ static int row_of_merge(struct op *op, struct worker *w, size_t i, struct row *o
 	return r;
 }
 
+/* Only where rows are merged there is something to fail. */
+static int try_row(void *arg, struct worker *w, size_t i)
+{
+	struct merge *m = arg;
+	if (group_rows_count(&m->parts, (uint32_t)i) < 2)
+		return 0;
+	struct row row = row_new(w, m->op.steps.n);
+	int r = row_of_merge(&m->op, w, i, &row);
+	row_fini(&row);
+	return r;
+}
+
+static int prepare_merge(struct op *op, struct exec *x)
+{
+	struct merge *m = (struct merge *)op;
+	return op->is_read_in_part && !m->is_plain ? exec_rows(x, op->n_rows, try_row, m) : 0;
+}
+
 static size_t children_of_merge(const struct op *op, struct op **out, size_t room)
 {
 	(void)room;
@@ -95,6 +113,7 @@ static void free_merge(struct op *op)
 static const struct op_ops merge_ops = {
 	.name = "merge_rows",
 	.open = open_merge,
+	.prepare = prepare_merge,
 	.row = row_of_merge,
 	.children = children_of_merge,
 	.free = free_merge,

@@ -70,7 +70,7 @@ static void keep_cells(const struct one_side *s, struct one_row *o, uint32_t num
 static int keep_group(void *arg, struct worker *w, size_t i)
 {
 	struct one_side *s = arg;
-	uint32_t g = s->kept[i], n = match_count(s->side, g);
+	uint32_t g = s->kept[s->n_prepared + i], n = match_count(s->side, g);
 	const uint32_t *rows = match_rows(s->side, g);
 	struct one_row *o = one_row_new(s, n > 1);
 	int r = exec_need(w->exec, bytes_of(s, o));
@@ -193,7 +193,8 @@ static int look_for_duplicates(struct one_side *s)
 
 int one_side_prepare(struct one_side *s)
 {
-	int r = exec_rows(s->exec, s->n_kept, keep_group, s);
+	int r = exec_rows(s->exec, s->n_kept - s->n_prepared, keep_group, s);
+	s->n_prepared = s->n_kept;
 	return r < 0 ? r : look_for_duplicates(s);
 }
 

@@ -27,14 +27,14 @@ struct one_side {
 	uint32_t n_steps;
 	bool needs_no_partner; /* there are fill values: duplicates matter where the many side is empty, too */
 	uint32_t *kept;        /* room for all groups: those that are computed beforehand */
-	size_t n_kept;
+	size_t n_kept, n_prepared;
 	struct one_row **rows; /* of each group; NULL where it isn't kept */
 };
 
 /* Group g's rows are wanted more than once. In the order of groups, between open and prepare. */
 void one_side_keep(struct one_side *s, uint32_t g);
 
-/* For prepare: computes what is kept and looks for duplicates. 0, or -errno with exec_fail called. */
+/* For prepare: computes what was kept since the last time and looks for duplicates. 0, or -errno with exec_fail called. */
 int one_side_prepare(struct one_side *s);
 void one_side_fini(struct one_side *s);
 

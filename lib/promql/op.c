@@ -56,6 +56,17 @@ int op_row(struct op *op, struct worker *w, size_t i, struct row *out)
 	return r < 0 ? r : op->ops->row(op, w, i, out);
 }
 
+void op_read_in_part(struct op *op)
+{
+	struct op *children[CHILDREN_MAX];
+	if (op->is_read_in_part)
+		return; /* and so is what lies below */
+	op->is_read_in_part = true;
+	size_t n = op->ops->children ? op->ops->children(op, children, CHILDREN_MAX) : 0;
+	for (size_t i = 0; i < n; i++)
+		op_read_in_part(children[i]);
+}
+
 struct op *op_ref(struct op *op)
 {
 	op->n_refs++;

@@ -98,7 +98,8 @@ struct op {
 	const bool *drops_name;
 	bool is_scalar; /* one row without labels, a float at every step */
 	bool is_open, is_prepared;
-	unsigned n_refs; /* beyond the first: an operator may have several parents */
+	bool is_read_in_part; /* op_read_in_part */
+	unsigned n_refs;      /* beyond the first: an operator may have several parents */
 };
 
 struct op_ops {
@@ -118,6 +119,13 @@ int op_open_tree(struct op *op, struct exec *x);
 int op_prepare(struct op *op, struct exec *x);
 
 int op_row(struct op *op, struct worker *w, size_t i, struct row *out);
+
+/*
+ * For constructors of operators that may leave rows of a child unread: it, and all below it, find in prepare what would fail because labels of
+ * rows have become equal, as it fails upstream whoever needs the rows.
+ */
+void op_read_in_part(struct op *op);
+
 struct op *op_ref(struct op *op);
 void op_free(struct op *op); /* lets go of one reference; NULL is fine */
 

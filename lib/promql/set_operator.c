@@ -160,5 +160,7 @@ struct op *set_operator_new(const struct expr *e, struct op *left, struct op *ri
 	s->op = (struct op){ .ops = &set_ops, .expr = e, .steps = left->steps };
 	s->left = left;
 	s->right = right;
+	op_read_in_part(left);
+	op_read_in_part(right);
 	return &s->op;
 }

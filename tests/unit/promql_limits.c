@@ -85,6 +85,39 @@ TEST(what_takes_too_much_memory_is_refused_before_it_has_it)
 		check_is_refused(m, queries[i]);
 }
 
+TEST(a_cross_join_is_refused_before_it_is_planned)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(1100);
+	struct promql_result r;
+	run(m, "m * on(g) group_left(x) label_replace(m, \"x\", \"$1\", \"i\", \"(.*)\")", 2, &r);
+	CHECK_INT(r.error, PROMQL_EXECUTION);
+	CHECK_HAS(buf_str(&r.message),
+		"found duplicate series for the match group {g=\"x\"} on the right hand-side");
+	CHECK(r.stats.memory_peak_bytes < LIMIT);
+	promql_result_fini(&r);
+	run(m, "(m * 2) * on(g) group_right(x) m", 2, &r);
+	CHECK_INT(r.error, PROMQL_EXECUTION);
+	CHECK_HAS(buf_str(&r.message), "on the left hand-side");
+	promql_result_fini(&r);
+}
+
+TEST(sides_that_never_meet_twice_are_joined_however_many_they_are)
+{
+	auto_of(memory_source) struct memory_source *m = memory_source_new();
+	for (int i = 0; i < 1100; i++) {
+		char labels[64];
+		snprintf(labels, sizeof labels, "a{i=\"%d\"}", i);
+		query_load(m, 60, labels, "1 1");
+		snprintf(labels, sizeof labels, "b{i=\"%d\"}", i);
+		size_t series = memory_source_series(m, labels);
+		memory_source_add(m, series, i * 1000000, i);
+	}
+	auto_buf struct buf got = { 0 };
+	struct query_env env = { .start = 0 };
+	query_run(m, &env, "sum(a * on() group_left() (b + 5))", &got);
+	CHECK_STR(buf_str(&got), "{} 5500@0\n");
+}
+
 /* Each level makes the value so many times as long. */
 static void add_levels(struct buf *q, unsigned levels, const char *references)
 {
