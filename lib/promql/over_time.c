@@ -115,15 +115,22 @@ struct sums {
 	double sum[SIDE_BY_SIDE], lost[SIDE_BY_SIDE];
 };
 
-/* Adds samples lo + first <= k < hi of each. */
+#define STRETCH 65536u /* of long windows, between two questions whether to go on */
+
+/* Adds samples lo + first <= k < hi of each; nothing of use where the run is over. */
 static void add_up(const double *v, const uint32_t *lo, const uint32_t *hi, uint32_t first, struct sums *s)
 {
 	uint32_t least = UINT32_MAX;
 	for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
 		least = MIN_OF(least, hi[j] - lo[j]);
-	for (uint32_t k = first; k < least; k++)
-		for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
-			kahan_add(&s->sum[j], &s->lost[j], v[lo[j] + k]);
+	for (uint32_t from = first, to; from < least; from = to) {
+		to = MIN_OF(from + STRETCH, least);
+		for (uint32_t k = from; k < to; k++)
+			for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
+				kahan_add(&s->sum[j], &s->lost[j], v[lo[j] + k]);
+		if (to - from == STRETCH && interrupt_after(SIDE_BY_SIDE * STRETCH) < 0)
+			return;
+	}
 	for (uint32_t j = 0; j < SIDE_BY_SIDE; j++)
 		for (uint32_t k = lo[j] + MAX_OF(first, least); k < hi[j]; k++)
 			kahan_add(&s->sum[j], &s->lost[j], v[k]);
