@@ -74,10 +74,11 @@ class Server:
                 body = r.read()
         except urllib.error.HTTPError as e:
             body = e.read()
+        took = time.perf_counter() - begin
         answer = json.loads(body)
         if answer["status"] != "success" and answer["errorType"] not in ("bad_data", "execution"):
             sys.exit(f"{expr} on {self.directory}: {answer}")
-        return answer.get("data"), time.perf_counter() - begin
+        return answer.get("data"), took
 
 
 def same(x, y):
