@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SSE4.2 instruction has a latency of three cycles and a throughput of one, so long inputs run as three
- * interleaved streams over blocks whose checksums a small matrix then joins; short inputs are one stream.
+ * The SSE4.2 instruction has a latency of three cycles and a throughput of one, so inputs run as three interleaved
+ * streams over blocks, long ones as long as there is enough and short ones then, whose checksums a small matrix joins; what is
+ * left is one stream.
  */
 #include "lib/base/crc32c.h"
 
@@ -9,10 +10,12 @@
 #include <string.h>
 
 #define POLY  0x82f63b78u /* reflected */
-#define BLOCK 1024        /* bytes a stream and round */
+#define LONG  1024        /* bytes a stream and round */
+#define SHORT 64
 
 static uint32_t table[8][256];
-static uint32_t shift_block[4][256]; /* appends BLOCK zero bytes to a checksum, a byte of it at a time */
+/* Append LONG or SHORT zero bytes to a checksum, a byte of it at a time. */
+static uint32_t shift_long[4][256], shift_short[4][256];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int has_sse42;
 
@@ -33,7 +36,7 @@ static uint32_t update_portable(uint32_t crc, const uint8_t *p, size_t n)
 
 static void init(void)
 {
-	static const uint8_t zeros[BLOCK];
+	static const uint8_t zeros[LONG];
 	for (uint32_t i = 0; i < 256; i++) {
 		uint32_t c = i;
 		for (int k = 0; k < 8; k++)
@@ -44,8 +47,10 @@ static void init(void)
 		for (int i = 0; i < 256; i++)
 			table[t][i] = table[t - 1][i] >> 8 ^ table[0][table[t - 1][i] & 255];
 	for (uint32_t byte = 0; byte < 4; byte++)
-		for (uint32_t i = 0; i < 256; i++)
-			shift_block[byte][i] = update_portable(i << 8 * byte, zeros, BLOCK);
+		for (uint32_t i = 0; i < 256; i++) {
+			shift_long[byte][i] = update_portable(i << 8 * byte, zeros, LONG);
+			shift_short[byte][i] = update_portable(i << 8 * byte, zeros, SHORT);
+		}
 #ifdef __x86_64__
 	has_sse42 = __builtin_cpu_supports("sse4.2");
 #endif
@@ -65,25 +70,30 @@ static inline uint64_t word(const uint8_t *p)
 	return w;
 }
 
-static inline uint32_t shifted(uint32_t crc)
+static inline uint32_t shifted(const uint32_t by[4][256], uint32_t crc)
 {
-	return shift_block[0][crc & 255] ^ shift_block[1][crc >> 8 & 255] ^ shift_block[2][crc >> 16 & 255] ^
-	       shift_block[3][crc >> 24];
+	return by[0][crc & 255] ^ by[1][crc >> 8 & 255] ^ by[2][crc >> 16 & 255] ^ by[3][crc >> 24];
+}
+
+/* Three blocks. */
+__attribute__((target("sse4.2"))) static inline uint32_t update_three(
+	uint32_t crc, const uint8_t *p, size_t block, const uint32_t by[4][256])
+{
+	uint64_t a = crc, b = 0, c = 0;
+	for (size_t i = 0; i < block; i += 8) {
+		a = __builtin_ia32_crc32di(a, word(p + i));
+		b = __builtin_ia32_crc32di(b, word(p + block + i));
+		c = __builtin_ia32_crc32di(c, word(p + 2 * block + i));
+	}
+	return shifted(by, shifted(by, (uint32_t)a) ^ (uint32_t)b) ^ (uint32_t)c;
 }
 
 __attribute__((target("sse4.2"))) static uint32_t update_sse42(uint32_t crc, const uint8_t *p, size_t n)
 {
-	while (n >= 3 * BLOCK) {
-		uint64_t a = crc, b = 0, c = 0;
-		for (size_t i = 0; i < BLOCK; i += 8) {
-			a = __builtin_ia32_crc32di(a, word(p + i));
-			b = __builtin_ia32_crc32di(b, word(p + BLOCK + i));
-			c = __builtin_ia32_crc32di(c, word(p + 2 * BLOCK + i));
-		}
-		crc = shifted(shifted((uint32_t)a) ^ (uint32_t)b) ^ (uint32_t)c;
-		p += 3 * BLOCK;
-		n -= 3 * BLOCK;
-	}
+	for (; n >= 3 * LONG; n -= 3 * LONG, p += 3 * LONG)
+		crc = update_three(crc, p, LONG, shift_long);
+	for (; n >= 3 * SHORT; n -= 3 * SHORT, p += 3 * SHORT)
+		crc = update_three(crc, p, SHORT, shift_short);
 	uint64_t wide = crc;
 	for (; n >= 8; n -= 8, p += 8)
 		wide = __builtin_ia32_crc32di(wide, word(p));

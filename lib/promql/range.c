@@ -15,7 +15,8 @@ struct range_op {
 	const double *param_values[PARAMS_MAX]; /* from prepare on */
 	size_t n_params;
 	int64_t *start, *end, *step_t; /* from open on, in the run's arena */
-	int64_t mint, maxt;            /* of what is read */
+	uint32_t overlap;   /* a window begins where the one that many steps before it ends; 0: not so */
+	int64_t mint, maxt; /* of what is read */
 };
 
 static void make_windows(struct range_op *r, struct exec *x)
@@ -31,6 +32,20 @@ static void make_windows(struct range_op *r, struct exec *x)
 	}
 }
 
+/* By how many steps, the same for all, windows begin behind the one that ends there. */
+static uint32_t find_overlap(const struct range_op *r)
+{
+	uint32_t n = r->op.steps.n, steps = 1;
+	if (r->in.before_ms || r->in.after_ms)
+		return 0;
+	while (steps < n && r->start[steps] != r->end[0])
+		steps++;
+	for (uint32_t i = steps; i < n; i++)
+		if (r->start[i] != r->end[i - steps])
+			return 0;
+	return steps < n ? steps : 0;
+}
+
 static int range_open(struct op *op, struct exec *x)
 {
 	struct range_op *r = (struct range_op *)op;
@@ -38,6 +53,7 @@ static int range_open(struct op *op, struct exec *x)
 	if (need < 0)
 		return need;
 	make_windows(r, x);
+	r->overlap = find_overlap(r);
 	struct op inner = { 0 };
 	if (r->in.inner) {
 		inner = *r->in.inner;
@@ -74,22 +90,26 @@ static inline size_t place_after(const int64_t *t, size_t n, size_t from, size_t
 
 /*
  * Which samples each step sees. Both ends of the windows rise, so the samples are gone through once; as steps and samples are mostly
- * regular, an end moves as far as it did before.
+ * regular, an end moves as far as it did before. Where windows overlap, most begin where another one ended.
  */
 static void find_windows(const struct range_op *r, const int64_t *t, size_t n, uint32_t *lo, uint32_t *hi)
 {
-	size_t l = 0, h = 0, l_moved = 0, h_moved = 0;
-	for (uint32_t i = 0; i < r->op.steps.n; i++) {
-		int64_t start = r->start[i] - r->in.before_ms, end = r->end[i] + r->in.after_ms;
-		size_t next_h = place_after(t, n, h, h + h_moved, end);
-		size_t next_l = place_after(t, next_h, l, l + l_moved, start);
-		h_moved = next_h - h;
-		l_moved = next_l - l;
-		h = next_h;
-		l = next_l;
-		lo[i] = (uint32_t)l;
-		hi[i] = (uint32_t)h;
+	uint32_t steps = r->op.steps.n, looked_for = r->overlap ? r->overlap : steps;
+	size_t k = 0, moved = 0;
+	for (uint32_t i = 0; i < steps; i++) {
+		size_t next = place_after(t, n, k, k + moved, r->end[i] + r->in.after_ms);
+		moved = next - k;
+		k = next;
+		hi[i] = (uint32_t)k;
 	}
+	k = moved = 0;
+	for (uint32_t i = 0; i < looked_for; i++) {
+		size_t next = place_after(t, hi[i], k, k + moved, r->start[i] - r->in.before_ms);
+		moved = next - k;
+		k = next;
+		lo[i] = (uint32_t)k;
+	}
+	memcpy(lo + looked_for, hi, (steps - looked_for) * sizeof *lo);
 }
 
 static bool has_suffix(struct text s, struct text suffix)

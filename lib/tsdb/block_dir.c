@@ -314,6 +314,23 @@ int block_dir_hold(struct block_dir *d, int64_t mint, int64_t maxt, int64_t now_
 	return 0;
 }
 
+void block_dir_let_go(struct block_dir *d)
+{
+	struct held_blocks all = { 0 };
+	if (!block_read_touched_more_than(BLOCK_DIR_PAGES))
+		return;
+	pthread_mutex_lock(&d->lock);
+	vec_each (b, &d->now.blocks)
+		listed_block_hold(*b, &all);
+	pthread_mutex_unlock(&d->lock);
+	vec_each (b, &all.list) {
+		const struct block_read *open = atomic_load_explicit(&(*b)->open, memory_order_acquire);
+		if (open)
+			block_read_let_go(open);
+	}
+	held_blocks_fini(&all);
+}
+
 int block_dir_hold_newest(struct block_dir *d, int64_t now_us, struct held_blocks *out, struct err *e)
 {
 	int r = look_if_due(d, now_us, e);

@@ -20,6 +20,8 @@
 
 #define BLOCK_DIR_LOOK_US 1000000
 
+#define BLOCK_DIR_PAGES (32u << 20) /* of blocks that a process keeps in its memory, about */
+
 struct listed_block {
 	struct ulid ulid;
 	int64_t min_time, max_time; /* ms; min_time <= t < max_time */
@@ -59,6 +61,9 @@ int listed_block_open(struct listed_block *b, struct block_read **out, struct er
 
 /* What reading it gave: where bytes can't be read (-EIO) or are wrong (-EBADMSG) the next look takes what stands under its name then. */
 void listed_block_gave(struct listed_block *b, int r);
+
+/* To be called now and then while chunks are read: lets go of all blocks' pages where they are more than BLOCK_DIR_PAGES. */
+void block_dir_let_go(struct block_dir *d);
 
 /* The block that ends last, held, if there is any; -errno as block_dir_hold's. */
 int block_dir_hold_newest(struct block_dir *d, int64_t now_us, struct held_blocks *out, struct err *e);

@@ -17,6 +17,8 @@
 
 #define LENGTH_FIELD_BYTES 5 /* that must be readable at a chunk's place */
 
+static _Atomic uint64_t touched_bytes; /* by all blocks: what has limits is the process' memory */
+
 static int map_file(const char *path, struct segment_map *out, struct err *e)
 {
 	auto_close_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -138,6 +140,34 @@ static size_t read_length(const uint8_t *p, uint64_t *length)
 	return 0;
 }
 
+static void note_touch(struct block_read *b, uint64_t at)
+{
+	uint64_t stride = at / BLOCK_READ_STRIDE;
+	if (atomic_load_explicit(&b->last_stride, memory_order_relaxed) == stride)
+		return;
+	atomic_store_explicit(&b->last_stride, stride, memory_order_relaxed);
+	atomic_fetch_add_explicit(&touched_bytes, BLOCK_READ_STRIDE, memory_order_relaxed);
+}
+
+bool block_read_touched_more_than(uint64_t bytes)
+{
+	uint64_t n = atomic_load_explicit(&touched_bytes, memory_order_relaxed);
+	return n > bytes && atomic_compare_exchange_strong(&touched_bytes, &n, 0);
+}
+
+static void let_go(const struct segment_map *m)
+{
+	if (m->p)
+		madvise((void *)(uintptr_t)m->p, m->bytes, MADV_DONTNEED);
+}
+
+void block_read_let_go(const struct block_read *b)
+{
+	let_go(&b->index_map);
+	for (size_t i = 0; i < b->segments.len; i++)
+		let_go(&b->segments.data[i]);
+}
+
 static int find_chunk(const struct block_read *b, uint64_t ref, struct chunk *out, struct err *e)
 {
 	uint32_t segment = chunk_ref_segment(ref);
@@ -166,8 +196,9 @@ static int find_chunk(const struct block_read *b, uint64_t ref, struct chunk *ou
 	return 0;
 }
 
-int block_read_chunk(const struct block_read *b, uint64_t ref, struct chunk *out, struct err *e)
+int block_read_chunk(struct block_read *b, uint64_t ref, struct chunk *out, struct err *e)
 {
+	note_touch(b, ref);
 	int r = find_chunk(b, ref, out, e);
 	return r < 0 ? err_wrap(e, r, "cannot populate chunk %llu from block %s", (unsigned long long)ref,
 			       b->name)

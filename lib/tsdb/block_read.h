@@ -12,6 +12,8 @@
 #include "lib/tsdb/index_read.h"
 #include "lib/tsdb/tombstones.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +24,8 @@ struct segment_map {
 	size_t bytes;
 };
 
+#define BLOCK_READ_STRIDE (64u << 10) /* that the kernel maps about where a page is touched */
+
 struct block_read {
 	char *dir;
 	const char *name; /* the last part of dir: its ULID */
@@ -29,6 +33,7 @@ struct block_read {
 	struct index_read *index; /* under a guard */
 	struct tombstones tombstones;
 	VEC(struct segment_map) segments; /* by the order of their files' names, as refs count them */
+	_Atomic uint64_t last_stride;     /* that a chunk was read of */
 };
 
 /* 0; -ENOENT where there is no such directory or no index in it; -EBADMSG, -EIO, ... */
@@ -37,7 +42,17 @@ void block_read_close(struct block_read *b); /* NULL is fine */
 DEFINE_AUTO(block_read, struct block_read *, block_read_close)
 
 /* The chunk, borrowed from the mapping, its checksum verified. -EBADMSG in Prometheus' words. Under a guard. */
-int block_read_chunk(const struct block_read *b, uint64_t ref, struct chunk *out, struct err *e);
+int block_read_chunk(struct block_read *b, uint64_t ref, struct chunk *out, struct err *e);
+
+/*
+ * Pages that were touched stay in the memory of the process, where they count as its own, though the kernel may take them. What all blocks
+ * together have made the process touch since the last true answer: true where it is more than `bytes`. Counted in strides, so too much
+ * rather than too little.
+ */
+bool block_read_touched_more_than(uint64_t bytes);
+
+/* Lets go of the block's pages: the kernel's cache keeps them, and who touches one again gets it from there. */
+void block_read_let_go(const struct block_read *b);
 
 /* Says that these bytes of a segment are read soon; what of them lies outside of it is left out. Never waits. */
 void block_read_announce(const struct block_read *b, uint32_t segment, uint64_t from, uint64_t to);

@@ -26,6 +26,7 @@ struct chain {
 
 struct block_series_set {
 	struct series_set base;
+	struct block_dir *dir;
 	struct arena *arena; /* label pairs */
 	struct held_blocks held;
 	VEC(struct block_read *) blocks;
@@ -36,9 +37,10 @@ struct block_series_set {
 	struct label_set *labels;
 };
 
-struct block_series_set *block_series_new(struct budget *budget)
+struct block_series_set *block_series_new(struct block_dir *dir, struct budget *budget)
 {
 	struct block_series_set *s = xcalloc(1, sizeof *s);
+	s->dir = dir;
 	s->arena = arena_new(budget);
 	return s;
 }
@@ -170,6 +172,7 @@ static int read_series(
 	const struct block_series_set *s = (const struct block_series_set *)base;
 	size_t from = out->n;
 	bool joins = s->parts.data[s->first[i]].next != NO_PART;
+	block_dir_let_go(s->dir);
 	for (uint32_t part = s->first[i]; part != NO_PART;) {
 		const struct part *p = &s->parts.data[part];
 		int r = block_samples(s->blocks.data[p->block], p->ref, mint, maxt, joins, out, e);

@@ -12,7 +12,8 @@
 
 struct block_series_set;
 
-struct block_series_set *block_series_new(struct budget *budget); /* charged for labels; may be NULL */
+/* The blocks' directory is borrowed, the budget is charged for labels; it may be NULL. */
+struct block_series_set *block_series_new(struct block_dir *dir, struct budget *budget);
 void block_series_free(struct block_series_set *s);
 
 /* Holds the block; what it has goes, sorted, to where the answer points, which is good until the next call. */

@@ -64,7 +64,7 @@ static int select_series(
 	struct series_source *base, const struct selection *what, struct series_set **out, struct err *e)
 {
 	struct work w;
-	struct block_series_set *set = block_series_new(what->budget);
+	struct block_series_set *set = block_series_new(((struct block_source *)base)->dir, what->budget);
 	int r = begin((struct block_source *)base, what, &w, e);
 	for (size_t i = 0; i < w.open.len && r == 0; i++) {
 		struct block_selection *into = block_series_add(set, w.held.list.data[i], w.open.data[i]);

@@ -122,6 +122,53 @@ TEST(a_block_that_turned_out_to_be_bad_is_opened_anew_after_the_next_look)
 	held_blocks_fini(&later);
 }
 
+/* KiB of a file's mappings that are in this process' memory. */
+static unsigned resident(const char *path)
+{
+	auto_buf struct buf smaps = { 0 };
+	struct err e;
+	unsigned kib, sum = 0;
+	bool is_ours = false;
+	CHECK_OK(file_read("/proc/self/smaps", 16 << 20, &smaps, &e), &e);
+	for (char *rest, *line = strtok_r((char *)(uintptr_t)buf_str(&smaps), "\n", &rest); line;
+		line = strtok_r(NULL, "\n", &rest)) {
+		if (strchr(line, '-') && strchr(line, '-') < strchr(line, ' '))
+			is_ours = strstr(line, path) != NULL;
+		if (is_ours && sscanf(line, "Rss: %u kB", &kib) == 1)
+			sum += kib;
+	}
+	return sum;
+}
+
+TEST(pages_that_were_read_are_let_go_where_they_are_many)
+{
+	struct err e;
+	auto_of(block_dir) struct block_dir *d = NULL;
+	auto_free char *dir = add_block(1, 0);
+	struct held_blocks h = { 0 };
+	struct block_read *b;
+	struct chunk c;
+	CHECK_OK(block_dir_open(test_dir(), &d, &e), &e);
+	CHECK_OK(block_dir_hold(d, T0, T0, clock_monotonic_us(), &h, &e), &e);
+	CHECK_OK(listed_block_open(h.list.data[0], &b, &e), &e);
+	CHECK_OK(block_read_chunk(b, 8, &c, &e), &e);
+	CHECK(resident(dir) > 0);
+	block_dir_let_go(d);
+	CHECK(resident(dir) > 0);
+	/* Places behind the segment's end count as what they'd be. */
+	for (uint64_t at = BLOCK_READ_STRIDE; at <= BLOCK_DIR_PAGES + BLOCK_READ_STRIDE;
+		at += BLOCK_READ_STRIDE) {
+		CHECK_INT(block_read_chunk(b, at, &c, &e), -EBADMSG);
+		CHECK_INT(block_read_chunk(b, at + 1, &c, &e), -EBADMSG);
+	}
+	block_dir_let_go(d);
+	CHECK_INT(resident(dir), 0);
+	CHECK_OK(block_read_chunk(b, 8, &c, &e), &e);
+	block_dir_let_go(d);
+	CHECK(resident(dir) > 0);
+	held_blocks_fini(&h);
+}
+
 TEST(what_is_no_block_is_left_out)
 {
 	struct err e;

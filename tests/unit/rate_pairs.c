@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/promql/rate_columns.h"
+#include "lib/promql/rate_pairs.h"
 
 #include "lib/promql/extrapolate.h"
 #include "tests/support/test.h"
@@ -86,8 +86,8 @@ static void compare(const struct made *m, bool is_counter, bool is_rate, size_t 
 	double v[STEPS];
 	uint8_t kind[STEPS] = { 0 };
 	struct row row = { .v = v, .kind = kind, .n = STEPS };
-	CHECK(rate_columns_can(&m->s));
-	rate_columns(&m->s, m->resets, is_counter ? m->n_resets : 0, is_counter, is_rate, &row);
+	CHECK(rate_pairs_can(&m->s));
+	rate_pairs(&m->s, m->resets, is_counter ? m->n_resets : 0, is_counter, is_rate, &row);
 	for (uint32_t i = 0; i < STEPS; i++) {
 		CHECK_INT(kind[i], m->hi[i] - m->lo[i] >= 2 ? CELL_FLOAT : CELL_NONE);
 		if (!kind[i])
@@ -97,7 +97,7 @@ static void compare(const struct made *m, bool is_counter, bool is_rate, size_t 
 	}
 }
 
-TEST(rates_in_columns_have_the_bits_of_those_made_one_by_one)
+TEST(rates_of_pairs_of_windows_have_the_bits_of_those_made_one_by_one)
 {
 	struct made *m = xmalloc(sizeof *m);
 	size_t compared = 0;
@@ -135,12 +135,12 @@ TEST(windows_of_months_and_samples_with_start_times_are_left_to_others)
 	uint64_t seed = 3;
 	make(m, &seed);
 	m->input.range_ms = (int64_t)INT32_MAX;
-	CHECK(rate_columns_can(&m->s));
+	CHECK(rate_pairs_can(&m->s));
 	m->input.range_ms++;
-	CHECK(!rate_columns_can(&m->s));
+	CHECK(!rate_pairs_can(&m->s));
 	m->input.range_ms = 60000;
 	m->s.f.start = m->t;
-	CHECK(!rate_columns_can(&m->s));
+	CHECK(!rate_pairs_can(&m->s));
 	free(m);
 }
 
