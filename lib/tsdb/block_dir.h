@@ -20,7 +20,7 @@
 
 #define BLOCK_DIR_LOOK_US 1000000
 
-#define BLOCK_DIR_PAGES (32u << 20) /* of blocks that a process keeps in its memory, about */
+#define BLOCK_DIR_PAGES (48u << 20) /* of blocks that a process keeps in its memory, about */
 
 struct listed_block {
 	struct ulid ulid;

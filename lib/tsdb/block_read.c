@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -140,12 +141,20 @@ static size_t read_length(const uint8_t *p, uint64_t *length)
 	return 0;
 }
 
-static void note_touch(struct block_read *b, uint64_t at)
+/* The stride that a thread was in last, of each block; blocks may share a place. */
+struct stride {
+	const struct block_read *block;
+	uint64_t number;
+};
+
+static void note_touch(const struct block_read *b, uint64_t at)
 {
-	uint64_t stride = at / BLOCK_READ_STRIDE;
-	if (atomic_load_explicit(&b->last_stride, memory_order_relaxed) == stride)
+	static _Thread_local struct stride last[64];
+	struct stride now = { b, at / BLOCK_READ_STRIDE };
+	struct stride *is = &last[((uintptr_t)b >> 6) % ARRAY_LEN(last)];
+	if (is->block == now.block && is->number == now.number)
 		return;
-	atomic_store_explicit(&b->last_stride, stride, memory_order_relaxed);
+	*is = now;
 	atomic_fetch_add_explicit(&touched_bytes, BLOCK_READ_STRIDE, memory_order_relaxed);
 }
 
@@ -196,7 +205,7 @@ static int find_chunk(const struct block_read *b, uint64_t ref, struct chunk *ou
 	return 0;
 }
 
-int block_read_chunk(struct block_read *b, uint64_t ref, struct chunk *out, struct err *e)
+int block_read_chunk(const struct block_read *b, uint64_t ref, struct chunk *out, struct err *e)
 {
 	note_touch(b, ref);
 	int r = find_chunk(b, ref, out, e);

@@ -12,7 +12,6 @@
 #include "lib/tsdb/index_read.h"
 #include "lib/tsdb/tombstones.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +32,6 @@ struct block_read {
 	struct index_read *index; /* under a guard */
 	struct tombstones tombstones;
 	VEC(struct segment_map) segments; /* by the order of their files' names, as refs count them */
-	_Atomic uint64_t last_stride;     /* that a chunk was read of */
 };
 
 /* 0; -ENOENT where there is no such directory or no index in it; -EBADMSG, -EIO, ... */
@@ -42,12 +40,12 @@ void block_read_close(struct block_read *b); /* NULL is fine */
 DEFINE_AUTO(block_read, struct block_read *, block_read_close)
 
 /* The chunk, borrowed from the mapping, its checksum verified. -EBADMSG in Prometheus' words. Under a guard. */
-int block_read_chunk(struct block_read *b, uint64_t ref, struct chunk *out, struct err *e);
+int block_read_chunk(const struct block_read *b, uint64_t ref, struct chunk *out, struct err *e);
 
 /*
  * Pages that were touched stay in the memory of the process, where they count as its own, though the kernel may take them. What all blocks
- * together have made the process touch since the last true answer: true where it is more than `bytes`. Counted in strides, so too much
- * rather than too little.
+ * together have made the process touch since the last true answer: true where it is more than `bytes`. Counted in strides, by each
+ * thread for itself, so too much rather than too little.
  */
 bool block_read_touched_more_than(uint64_t bytes);
 

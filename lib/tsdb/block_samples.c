@@ -15,7 +15,7 @@
 #define AHEAD_MAX_BYTES    (16u << 20)  /* of one announcement */
 
 struct job {
-	struct block_read *block;
+	const struct block_read *block;
 	uint32_t ref;
 	int64_t mint, maxt;
 	struct samples *out;
@@ -151,7 +151,7 @@ static int read_samples(void *arg, struct err *e)
 	return 0;
 }
 
-int block_samples(struct block_read *b, uint32_t ref, int64_t mint, int64_t maxt, bool joins,
+int block_samples(const struct block_read *b, uint32_t ref, int64_t mint, int64_t maxt, bool joins,
 	struct samples *out, struct err *e)
 {
 	struct job j = { .block = b, .ref = ref, .mint = mint, .maxt = maxt, .out = out };

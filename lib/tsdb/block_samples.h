@@ -13,7 +13,7 @@
  * range aren't looked at. `joins`: samples of other blocks stand beside these, so that the first histogram says nothing of a reset
  * before it. After a failure `out` may hold some of them. -EBADMSG, -EIO.
  */
-int block_samples(struct block_read *b, uint32_t ref, int64_t mint, int64_t maxt, bool joins,
+int block_samples(const struct block_read *b, uint32_t ref, int64_t mint, int64_t maxt, bool joins,
 	struct samples *out, struct err *e);
 
 /* Where the chunks of one block lie that are read soon, gathered into ranges that have little between them. Zero-initialise it. */
