@@ -151,3 +151,12 @@ void query_load(struct memory_source *m, double step, const char *series, const 
 		p += len;
 	}
 }
+
+struct memory_source *query_gauges(void)
+{
+	struct memory_source *m = memory_source_new();
+	query_load(m, 60, "m{job=\"a\",n=\"2\"}", "-1.5 2.5 NaN 100");
+	query_load(m, 60, "m{job=\"a\",n=\"10\"}", "0 1e9 4 -0.5");
+	query_load(m, 60, "other{job=\"b\",__type__=\"gauge\"}", "1 2 3 4");
+	return m;
+}

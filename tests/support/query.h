@@ -34,4 +34,7 @@ void query_check(
 /* The values of a series, one every `step` seconds from 0, written like "1 2.5 _ stale NaN 3+1x4" (3, 4, 5, 6, 7). */
 void query_load(struct memory_source *m, double step, const char *series, const char *values);
 
+/* A source with m{job="a"} of n="2" and n="10", and other{job="b"}, which has a type: four values each, one a minute from 0. */
+struct memory_source *query_gauges(void);
+
 #endif

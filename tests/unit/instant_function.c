@@ -5,15 +5,6 @@
 
 static const struct query_env minutes = { .start = 0, .end = 180, .step = 60 };
 
-static struct memory_source *loaded(void)
-{
-	struct memory_source *m = memory_source_new();
-	query_load(m, 60, "m{job=\"a\",n=\"2\"}", "-1.5 2.5 NaN 100");
-	query_load(m, 60, "m{job=\"a\",n=\"10\"}", "0 1e9 4 -0.5");
-	query_load(m, 60, "other{job=\"b\",__type__=\"gauge\"}", "1 2 3 4");
-	return m;
-}
-
 TEST(floats_are_mapped_one_by_one)
 {
 	static const struct query_case cases[] = {
@@ -44,7 +35,7 @@ TEST(floats_are_mapped_one_by_one)
 		{ "round(m, 0.1)", "{job=\"a\", n=\"10\"} 0 1e+09 4 -0.5\n"
 				   "{job=\"a\", n=\"2\"} -1.5 2.5 NaN 100\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
@@ -61,7 +52,7 @@ TEST(clamps_take_their_bounds_from_each_step)
 		{ "clamp_max(m, 0)", "{job=\"a\", n=\"10\"} 0 0 0 -0.5\n"
 				     "{job=\"a\", n=\"2\"} -1.5 0 NaN 0\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
@@ -79,7 +70,7 @@ TEST(dates_are_those_of_the_value_or_of_the_step)
 		{ "days_in_month(vector(1709210096))", "{} 29 29 29 29\n" },
 		{ "days_in_month(vector(-1))", "{} 31 31 31 31\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
@@ -99,7 +90,7 @@ TEST(scalars_have_a_value_at_every_step)
 		{ "-pi()",
 			"{} -3.141592653589793 -3.141592653589793 -3.141592653589793 -3.141592653589793\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_load(m, 60, "up{job=\"a\"}", "0+1x10");
 	query_load(m, 60, "up{job=\"b\"}", "5 _ 6 stale _ 7 _x3 9");
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
@@ -113,7 +104,7 @@ TEST(a_querys_times_are_constants)
 		{ "range()", "{} 180 180 180 180\n" },
 		{ "step()", "{} 60 60 60 60\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
@@ -126,7 +117,7 @@ TEST(absent_says_where_no_row_has_a_sample)
 		{ "absent((nothing{job=\"a\"}))", "{job=\"a\"} 1 1 1 1\n" },
 		{ "absent(sqrt(nothing{job=\"a\"}))", "{} 1 1 1 1\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_load(m, 60, "gappy{x=\"1\"}", "1 stale stale 1");
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
@@ -146,7 +137,7 @@ TEST(functions_drop_what_describes_the_metric)
 			"{job=\"a\", n=\"2\"} NaN 1.5811388300841898 NaN 10\n"
 			"{job=\"b\"} 1 1.4142135623730951 1.7320508075688772 2\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
@@ -165,7 +156,7 @@ TEST(names_that_go_at_the_end_may_be_given_anew)
 		{ "-last_over_time(m[1m])", "{job=\"a\", n=\"10\"} -0 -1e+09 -4 0.5\n"
 					    "{job=\"a\", n=\"2\"} 1.5 -2.5 NaN -100\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	struct query_env env = { .start = 0, .end = 180, .step = 60, .options.delayed_name_removal = true };
 	query_check(m, &env, cases, ARRAY_LEN(cases));
 }

@@ -4,15 +4,6 @@
 
 static const struct query_env minutes = { .start = 0, .end = 180, .step = 60 };
 
-static struct memory_source *loaded(void)
-{
-	struct memory_source *m = memory_source_new();
-	query_load(m, 60, "m{job=\"a\",n=\"2\"}", "-1.5 2.5 NaN 100");
-	query_load(m, 60, "m{job=\"a\",n=\"10\"}", "0 1e9 4 -0.5");
-	query_load(m, 60, "other{job=\"b\",__type__=\"gauge\"}", "1 2 3 4");
-	return m;
-}
-
 TEST(a_label_is_replaced_where_the_expression_matches)
 {
 	static const struct query_case cases[] = {
@@ -29,7 +20,7 @@ TEST(a_label_is_replaced_where_the_expression_matches)
 			"{__name__=\"a_x\", job=\"a\", n=\"10\"} 0 1e+09 4 -0.5\n"
 			"{__name__=\"a_x\", job=\"a\", n=\"2\"} -1.5 2.5 NaN 100\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
@@ -45,7 +36,7 @@ TEST(what_cant_be_replaced_is_said_in_upstreams_words)
 		{ "label_join(m, \"dst\", \"-\", \"\")",
 			"error: invalid source label name in label_join(): \n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
@@ -59,7 +50,7 @@ TEST(labels_are_joined_missing_ones_too)
 			"{__name__=\"m\", job=\"a\", n=\"10\"} 0 1e+09 4 -0.5\n"
 			"{__name__=\"m\", job=\"a\", n=\"2\"} -1.5 2.5 NaN 100\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
 }
 
@@ -70,7 +61,7 @@ TEST(rows_that_become_one_must_not_have_samples_at_one_step)
 			"error: vector cannot contain metrics with the same labelset\n" },
 		{ "label_replace(x, \"a\", \"\", \"a\", \".*\")", "{__name__=\"x\"} 1 2 3 4\n" },
 	};
-	auto_of(memory_source) struct memory_source *m = loaded();
+	auto_of(memory_source) struct memory_source *m = query_gauges();
 	query_load(m, 60, "x{a=\"1\"}", "1 stale 3 stale");
 	query_load(m, 60, "x{a=\"2\"}", "stale 2 stale 4");
 	query_check(m, &minutes, cases, ARRAY_LEN(cases));
