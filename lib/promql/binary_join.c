@@ -272,12 +272,7 @@ static int row_of_join(struct op *op, struct worker *w, size_t i, struct row *ou
 static int try_row(void *arg, struct worker *w, size_t i)
 {
 	struct join *j = arg;
-	if (j->plan.rows[i].only != JOIN_SEVERAL)
-		return 0;
-	struct row row = row_new(w, j->op.steps.n);
-	int r = row_of_join(&j->op, w, i, &row);
-	row_fini(&row);
-	return r;
+	return j->plan.rows[i].only == JOIN_SEVERAL ? op_try_row(&j->op, w, i) : 0;
 }
 
 static int prepare_join(struct op *op, struct exec *x)

@@ -83,12 +83,7 @@ static int row_of_merge(struct op *op, struct worker *w, size_t i, struct row *o
 static int try_row(void *arg, struct worker *w, size_t i)
 {
 	struct merge *m = arg;
-	if (group_rows_count(&m->parts, (uint32_t)i) < 2)
-		return 0;
-	struct row row = row_new(w, m->op.steps.n);
-	int r = row_of_merge(&m->op, w, i, &row);
-	row_fini(&row);
-	return r;
+	return group_rows_count(&m->parts, (uint32_t)i) < 2 ? 0 : op_try_row(&m->op, w, i);
 }
 
 static int prepare_merge(struct op *op, struct exec *x)

@@ -56,6 +56,16 @@ int op_row(struct op *op, struct worker *w, size_t i, struct row *out)
 	return r < 0 ? r : op->ops->row(op, w, i, out);
 }
 
+int op_try_row(struct op *op, struct worker *w, size_t i)
+{
+	struct row row = row_new(w, op->steps.n);
+	int r = interrupt_after(ROW_WORK + op->steps.n);
+	if (r == 0)
+		r = op->ops->row(op, w, i, &row);
+	row_fini(&row);
+	return r;
+}
+
 void op_read_in_part(struct op *op)
 {
 	struct op *children[CHILDREN_MAX];

@@ -120,6 +120,9 @@ int op_prepare(struct op *op, struct exec *x);
 
 int op_row(struct op *op, struct worker *w, size_t i, struct row *out);
 
+/* Computes a row for what may fail or be said of it alone; the operator itself may be about to be prepared. */
+int op_try_row(struct op *op, struct worker *w, size_t i);
+
 /*
  * For constructors of operators that may leave rows of a child unread: it, and all below it, find in prepare what would fail because labels of
  * rows have become equal, as it fails upstream whoever needs the rows.
