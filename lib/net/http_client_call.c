@@ -200,13 +200,31 @@ static int errno_of(struct exchange *x)
 	}
 }
 
-/* What went wrong, in curl's words unless they mean nothing to anybody. */
-static const char *words_of(const struct exchange *x)
+/*
+ * Whether a server that this client showed no certificate let go of a TLS connection with the first request on it. One that asks for
+ * certificates says so in an alert, but only once the handshake is over: where the request is still being sent then, the reset
+ * overtakes the alert.
+ */
+static bool may_have_wanted_certificate(struct exchange *x, const struct url *u)
 {
+	long fresh = 0;
+	if (x->code != CURLE_SEND_ERROR && x->code != CURLE_RECV_ERROR && x->code != CURLE_GOT_NOTHING)
+		return false;
+	curl_easy_getinfo(x->easy, CURLINFO_NUM_CONNECTS, &fresh);
+	return u->is_https && fresh && !x->head.bytes && !x->client->options.cert_file &&
+	       errno_of(x) == -ECONNRESET;
+}
+
+/* What went wrong, in curl's words unless they mean nothing to anybody. `more`: what is to be said besides. */
+static const char *words_of(struct exchange *x, const struct url *u, const char **more)
+{
+	*more = "";
 	if (!strncmp(x->detail, "getpeername()", 13)) /* it asks once the handshake is over */
 		return "the connection was closed right after it was opened, as a server does that wants a "
 		       "client "
 		       "certificate";
+	if (may_have_wanted_certificate(x, u))
+		*more = ", right after the TLS handshake, as by a server that wants a client certificate";
 	return x->detail[0] ? x->detail : curl_easy_strerror(x->code);
 }
 
@@ -215,10 +233,13 @@ static int conclude(struct exchange *x, const struct url *u, struct err *e)
 {
 	struct http_call *call = x->call;
 	int host_bytes = (int)MIN_OF(u->rest - u->host, 255);
+	const char *more;
 	if (x->why)
 		return err_set(e, x->why, "%.*s: %s", host_bytes, u->host, x->words);
-	if (x->code != CURLE_OK && !x->is_cut)
-		return err_set(e, errno_of(x), "%.*s: %s", host_bytes, u->host, words_of(x));
+	if (x->code != CURLE_OK && !x->is_cut) {
+		const char *words = words_of(x, u, &more);
+		return err_set(e, errno_of(x), "%.*s: %s%s", host_bytes, u->host, words, more);
+	}
 	/* curl is content with a head that ends in the middle. */
 	if (!x->head.complete)
 		return err_set(e, -ECONNRESET, "%.*s: the connection was closed within the headers",

@@ -38,6 +38,7 @@ struct asked {
 	const char *host; /* 127.0.0.1 unless set */
 	const struct test_cert *server;
 	bool wants_client;
+	const struct script_route *routes; /* an answer unless set */
 	struct http_client_options options;
 	unsigned calls;
 	const char *want_head; /* what the last request's head must hold */
@@ -48,7 +49,7 @@ static int ask(const struct asked *a, struct err *e)
 {
 	struct script_tls tls = { a->server->cert_file, a->server->key_file,
 		a->wants_client ? ca.cert_file : NULL };
-	struct http_script *s = http_script_open(routes, &tls);
+	struct http_script *s = http_script_open(a->routes ? a->routes : routes, &tls);
 	struct http_client *c;
 	auto_buf struct buf out = { 0 };
 	char url[128];
@@ -148,6 +149,22 @@ TEST(a_client_shows_its_certificate)
 	a.options.cert_file = stranger.cert_file;
 	a.options.key_file = stranger.key_file;
 	CHECK_INT(ask(&a, &e), -EKEYREJECTED);
+	drop_certificates();
+}
+
+/* The reset may overtake the alert that says so. */
+TEST(a_reset_after_the_handshake_may_have_been_for_a_certificate)
+{
+	static const struct script_route resetting[] = { { "*", .steps = { RESET } }, { .path = NULL } };
+	struct err e;
+	make_certificates();
+	struct asked a = { .server = &good, .routes = resetting, .options = { .ca_file = ca.cert_file } };
+	CHECK_INT(ask(&a, &e), -ECONNRESET);
+	CHECK_HAS(e.msg, "as by a server that wants a client certificate");
+	a.options.cert_file = client.cert_file;
+	a.options.key_file = client.key_file;
+	CHECK_INT(ask(&a, &e), -ECONNRESET);
+	CHECK(!strstr(e.msg, "wants"));
 	drop_certificates();
 }
 
