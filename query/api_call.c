@@ -189,20 +189,20 @@ void api_call_give(struct api_call *c, const char *data_json)
 	api_call_end(c, NULL, (struct text){ 0 });
 }
 
-void api_call_write_labels(struct api_call *c, const struct label_set *s)
+void api_write_labels(struct buf *out, const struct label_set *s)
 {
 	struct json_writer w; /* labels are written without care for HTML, as upstream does */
-	json_writer_init(&w, c->out, 0);
-	buf_add_u8(c->out, '{');
+	json_writer_init(&w, out, 0);
+	buf_add_u8(out, '{');
 	for (size_t i = 0; i < s->n; i++) {
 		const struct label_pair *p = &s->pairs[i];
 		if (i)
-			buf_add_u8(c->out, ',');
+			buf_add_u8(out, ',');
 		w.is_first = true; /* each of the two stands alone for the writer */
 		json_write_str_n(&w, p->name.p, p->name.len);
-		buf_add_u8(c->out, ':');
+		buf_add_u8(out, ':');
 		w.is_first = true;
 		json_write_str_n(&w, p->value.p, p->value.len);
 	}
-	buf_add_u8(c->out, '}');
+	buf_add_u8(out, '}');
 }

@@ -74,6 +74,6 @@ void api_call_fail_source(struct api_call *c, int r, const struct err *e);
 /* Takes an answer that is known beforehand. */
 void api_call_give(struct api_call *c, const char *data_json);
 
-void api_call_write_labels(struct api_call *c, const struct label_set *s);
+void api_write_labels(struct buf *out, const struct label_set *s); /* {"name":"value",...} */
 
 #endif

@@ -31,9 +31,13 @@ struct writing {
 	uint64_t series, limit;
 	bool has_begun, is_truncated;
 	bool has_turn; /* in the admission */
+	atomic_bool is_waiting;
 };
 
-#define PATIENCE_MS 100
+#define PATIENCE_MS   100
+#define ENCODED_BYTES (1u << 20) /* that a series is at most, to be encoded by the thread that computed it */
+#define LABELS_BYTES  256u       /* of text, about */
+#define POINT_BYTES   32u
 
 /*
  * A turn is for computing: who lets the answer wait waits without one, and others take theirs. A client that takes more than a moment for
@@ -48,12 +52,14 @@ static int hand_over(void *arg)
 		r = http_reply_wait_for_room(reply, PATIENCE_MS);
 	if (r <= 0)
 		return r;
+	atomic_store(&w->is_waiting, true);
 	admission_leave(w->c->api->admission);
 	w->has_turn = false;
 	r = http_reply_wait_for_room(reply, -1);
 	if (r == 0)
 		r = admission_enter(w->c->api->admission, INT64_MAX, http_reply_is_gone(reply));
 	w->has_turn = r == 0;
+	atomic_store(&w->is_waiting, false);
 	return r;
 }
 
@@ -71,6 +77,35 @@ static int begin(void *arg, enum value_type type)
 	return 0;
 }
 
+static int write_series(const struct writing *w, const struct promql_series *s, struct buf *out,
+	int (*flush)(void *arg), void *arg)
+{
+	int r = 0;
+	buf_add_str(out, "{\"metric\":");
+	api_write_labels(out, s->labels);
+	if (w->type == VALUE_VECTOR)
+		result_json_sample(out, s);
+	else
+		r = result_json_points(out, s, flush, arg);
+	buf_add_u8(out, '}');
+	return r;
+}
+
+static int look_how_long(void *out)
+{
+	return ((struct buf *)out)->len > ENCODED_BYTES ? -E2BIG : 0;
+}
+
+/* A series may be longer than there is memory for its text: then it is written as it leaves. */
+static bool encode_series(void *arg, const struct promql_series *s, struct buf *out)
+{
+	const struct writing *w = arg;
+	if (w->type == VALUE_SCALAR || s->n > ENCODED_BYTES / POINT_BYTES)
+		return false;
+	buf_reserve(out, LABELS_BYTES + s->n * POINT_BYTES);
+	return write_series(w, s, out, look_how_long, out) == 0;
+}
+
 static int add_series(void *arg, const struct promql_series *s)
 {
 	struct writing *w = arg;
@@ -84,14 +119,13 @@ static int add_series(void *arg, const struct promql_series *s)
 		w->is_truncated = true;
 		return 0;
 	}
-	buf_add_str(out, w->series++ ? ",{\"metric\":" : "{\"metric\":");
-	api_call_write_labels(w->c, s->labels);
+	if (w->series++)
+		buf_add_u8(out, ',');
 	int r = 0;
-	if (w->type == VALUE_VECTOR)
-		result_json_sample(out, s);
+	if (s->encoded)
+		buf_add(out, s->encoded->data, s->encoded->len);
 	else
-		r = result_json_points(out, s, hand_over, w);
-	buf_add_u8(out, '}');
+		r = write_series(w, s, out, hand_over, w);
 	return r < 0 ? r : hand_over(w);
 }
 
@@ -178,7 +212,14 @@ static const char *name_of(enum promql_error_kind kind)
 static void run(struct api_call *c, struct asked *a)
 {
 	struct writing w = { .c = c, .limit = a->limit };
-	const struct promql_sink sink = { begin, add_series, add_string, &w };
+	const struct promql_sink sink = {
+		.begin = begin,
+		.series = add_series,
+		.string = add_string,
+		.arg = &w,
+		.encode = encode_series,
+		.is_waiting = &w.is_waiting,
+	};
 	struct promql_result result;
 	int64_t began = clock_monotonic_us(), until = began + a->options.timeout_ms * 1000;
 	int r = admission_enter(c->api->admission, until, http_reply_is_gone(c->reply));

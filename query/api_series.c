@@ -46,7 +46,7 @@ static void write_all(struct api_call *c, struct merged *m, uint64_t limit)
 		}
 		if (n)
 			buf_add_u8(c->out, ',');
-		api_call_write_labels(c, s);
+		api_write_labels(c->out, s);
 		if (api_call_flush(c) < 0)
 			break;
 	}

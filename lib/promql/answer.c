@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows whose final labels are the same are one series of the answer: a group. Groups are computed a batch at a time, each by one thread,
- * and the batch is then given away in order.
+ * Rows whose final labels are the same are one series of the answer: a group. Each is computed by one thread, which also encodes it for the
+ * sink; they are given away in order, while the next ones are computed. What waits to be given away is bounded.
  */
 #include "lib/promql/answer.h"
 
@@ -10,8 +10,10 @@
 
 #include <errno.h>
 
-#define BATCH_BYTES  (8u << 20) /* a thread's share of what waits to be given away */
-#define BATCH_GROUPS 64u        /* a thread's, at most */
+#define AHEAD_BYTES  (8u << 20) /* a thread's share of what waits to be given away */
+#define AHEAD_PARTS  32u        /* a thread's, at most */
+#define PART_BYTES   (64u << 10) /* what a thread takes at once: neighbours lie beside each other on the disk */
+#define PART_GROUPS  16u         /* and how many groups that is, at most */
 #define POINT_BYTES  24u
 #define FIRST_POINTS 10000u /* that a group is taken to have before one was seen */
 
@@ -25,7 +27,9 @@ struct points {
 	int64_t *t;
 	double *v;
 	const struct float_histogram **h; /* NULL: none; owned */
+	struct buf encoded;               /* by the sink, and then the above are gone; empty: it wasn't */
 	uint64_t held;                    /* bytes */
+	size_t samples;                   /* that count as held */
 };
 
 struct answering {
@@ -36,8 +40,11 @@ struct answering {
 	size_t *by_labels;        /* rows, sorted */
 	struct group *groups;
 	size_t n_groups;
-	size_t batch_first;
-	struct points *batch;
+	const struct promql_sink *sink;
+	uint64_t *n_series;
+	size_t part_groups;    /* part k has the groups from k * part_groups on */
+	size_t ahead;          /* parts */
+	struct points *points; /* of group i at i % (ahead * part_groups) */
 };
 
 static int by_labels(const void *x, const void *y, void *arg)
@@ -111,20 +118,23 @@ static void find_groups(struct answering *a, bool is_by_labels)
 		qsort_r(a->groups, a->n_groups, sizeof a->groups[0], by_first_row, a);
 }
 
-static void points_fini(struct points *p)
+static void hold(struct points *p, struct budget *budget, uint64_t bytes)
+{
+	p->held += bytes;
+	budget_take(budget, bytes);
+}
+
+static void points_fini(struct points *p, struct exec *x)
 {
 	for (size_t i = 0; p->h && i < p->n; i++)
 		free((void *)(uintptr_t)p->h[i]);
 	free(p->t);
 	free(p->v);
 	free(p->h);
+	buf_fini(&p->encoded);
+	budget_give(x->budget, p->held);
+	exec_count_samples(x, -(int64_t)p->samples);
 	*p = (struct points){ 0 };
-}
-
-static void hold(struct points *p, struct budget *budget, uint64_t bytes)
-{
-	p->held += bytes;
-	budget_take(budget, bytes);
 }
 
 static void points_new(struct points *p, struct budget *budget, size_t n, bool has_histograms)
@@ -239,94 +249,140 @@ static int compute_selected(struct answering *a, struct worker *w, size_t row, s
 	return r;
 }
 
-static int compute_group(void *arg, struct worker *w, size_t i)
+static struct points *points_of_group(const struct answering *a, size_t g)
+{
+	return &a->points[g % (a->ahead * a->part_groups)];
+}
+
+static struct promql_series series_of_group(const struct answering *a, size_t g)
+{
+	const struct points *p = points_of_group(a, g);
+	return (struct promql_series){
+		.labels = &a->labels[a->by_labels[a->groups[g].first]],
+		.n = p->n,
+		.t = p->t,
+		.v = p->v,
+		.h = p->h,
+		.encoded = p->encoded.len ? &p->encoded : NULL,
+	};
+}
+
+/* The points go once they are encoded. */
+static void encode(struct answering *a, size_t g)
+{
+	struct points *p = points_of_group(a, g), encoded = { .n = p->n };
+	struct promql_series s = series_of_group(a, g);
+	if (!a->sink->encode(a->sink->arg, &s, &encoded.encoded)) {
+		buf_fini(&encoded.encoded);
+		return;
+	}
+	hold(&encoded, a->x->budget, encoded.encoded.cap);
+	points_fini(p, a->x);
+	*p = encoded;
+}
+
+static int compute_group(struct answering *a, struct worker *w, size_t g)
+{
+	struct points *p = points_of_group(a, g);
+	struct op *op = a->plan->root ? a->plan->root : a->plan->range->inner;
+	int r = op ? compute_rows(a, w, &a->groups[g], op, p)
+		   : compute_selected(a, w, a->by_labels[a->groups[g].first], p);
+	p->samples = p->n;
+	exec_count_samples(a->x, (int64_t)p->n);
+	if (r == 0)
+		r = exec_check(a->x);
+	if (r == 0 && p->n && a->sink->encode)
+		encode(a, g);
+	return r;
+}
+
+static size_t end_of_part(const struct answering *a, size_t part)
+{
+	return MIN_OF((part + 1) * a->part_groups, a->n_groups);
+}
+
+static int compute_part(void *arg, struct worker *w, size_t part, uint64_t *held)
 {
 	struct answering *a = arg;
-	const struct group *g = &a->groups[a->batch_first + i];
-	struct op *op = a->plan->root ? a->plan->root : a->plan->range->inner;
-	int r = op ? compute_rows(a, w, g, op, &a->batch[i])
-		   : compute_selected(a, w, a->by_labels[g->first], &a->batch[i]);
-	exec_count_samples(a->x, (int64_t)a->batch[i].n);
+	int r = 0;
+	for (size_t g = part * a->part_groups; g < end_of_part(a, part) && r == 0; g++) {
+		struct arena_mark mark = arena_mark(w->scratch);
+		r = compute_group(a, w, g);
+		arena_release(w->scratch, mark);
+		*held += points_of_group(a, g)->held;
+	}
 	return r;
 }
 
 /* What the asker makes of it, and the time that he lets it wait, is no time of the query's. */
-static int give_away(struct answering *a, size_t n, const struct promql_sink *sink, uint64_t *n_series)
+static int give_part(void *arg, size_t part)
 {
+	struct answering *a = arg;
+	struct exec *x = a->x;
 	int r = 0;
-	int64_t began = a->x->until_us ? clock_monotonic_us() : 0;
-	for (size_t i = 0; i < n && r == 0; i++) {
-		const struct points *p = &a->batch[i];
-		const struct group *g = &a->groups[a->batch_first + i];
-		struct promql_series s = {
-			.labels = &a->labels[a->by_labels[g->first]],
-			.n = p->n,
-			.t = p->t,
-			.v = p->v,
-			.h = p->h,
-		};
-		if (!p->n)
-			continue;
-		++*n_series;
-		r = sink->series(sink->arg, &s);
+	int64_t began = x->until_us ? clock_monotonic_us() : 0;
+	for (size_t g = part * a->part_groups; g < end_of_part(a, part); g++) {
+		struct points *p = points_of_group(a, g);
+		struct promql_series s = series_of_group(a, g);
+		if (p->n && r == 0) {
+			++*a->n_series;
+			r = a->sink->series(a->sink->arg, &s);
+		}
+		points_fini(p, x);
 	}
-	if (a->x->until_us)
-		a->x->until_us += clock_monotonic_us() - began;
-	return r < 0 ? exec_fail(a->x, -ECANCELED, "query was canceled in expression evaluation") : 0;
+	if (began)
+		atomic_fetch_add(&x->until_us, clock_monotonic_us() - began);
+	return r < 0 ? exec_fail(x, -ECANCELED, "query was canceled in expression evaluation") : 0;
 }
 
-static void forget(struct answering *a, size_t n)
+/* How large a group may be is known where its steps are; one of raw samples may be anything. */
+static uint64_t group_bytes(const struct plan *p)
 {
-	for (size_t i = 0; i < n; i++) {
-		budget_give(a->x->budget, a->batch[i].held);
-		exec_count_samples(a->x, -(int64_t)a->batch[i].n);
-		points_fini(&a->batch[i]);
-	}
+	const struct op *op = p->root ? p->root : p->range->inner;
+	return (op ? op->steps.n : FIRST_POINTS) * (uint64_t)POINT_BYTES;
+}
+
+static size_t groups_in_part(const struct answering *a)
+{
+	size_t n = MIN_OF(PART_BYTES / group_bytes(a->plan), PART_GROUPS);
+	return MAX_OF(MIN_OF(n, a->n_groups / (a->x->threads * 8ul)), 1u);
 }
 
 /*
- * The result counts as a whole towards the limit of samples where upstream would hold it as a whole; here a batch is held. How large a group
- * is tells the batch before: one of histograms, or of raw samples, may be anything.
+ * The result counts as a whole towards the limit of samples where upstream would hold it as a whole; here it is what waits to be given away,
+ * and isn't encoded yet.
  */
-static size_t batch_size(const struct answering *a, uint64_t group_bytes)
+static int give_groups(struct answering *a)
 {
-	size_t n = BATCH_BYTES / MAX_OF(group_bytes, 1u);
-	return MAX_OF(MIN_OF(n, BATCH_GROUPS), 1u) * a->x->threads;
-}
-
-static uint64_t mean_bytes(const struct answering *a, size_t n)
-{
-	uint64_t sum = 0;
-	for (size_t i = 0; i < n; i++)
-		sum += a->batch[i].held;
-	return n ? sum / n : 0;
+	a->part_groups = groups_in_part(a);
+	size_t n_parts = (a->n_groups + a->part_groups - 1) / a->part_groups;
+	a->ahead = MAX_OF(MIN_OF(n_parts, AHEAD_PARTS * (size_t)a->x->threads), 1u);
+	size_t n_points = a->ahead * a->part_groups;
+	a->points = xcalloc(n_points, sizeof a->points[0]);
+	int r = exec_in_order(a->x, &(struct in_order){
+					    .n = n_parts,
+					    .ahead = a->ahead,
+					    .room = AHEAD_BYTES * (uint64_t)a->x->threads,
+					    .typical = group_bytes(a->plan) * a->part_groups,
+					    .compute = compute_part,
+					    .give = give_part,
+					    .is_waiting = a->sink->is_waiting,
+					    .arg = a,
+				    });
+	for (size_t i = 0; i < n_points; i++)
+		points_fini(&a->points[i], a->x);
+	free(a->points);
+	return r;
 }
 
 int answer(struct exec *x, const struct plan *p, bool is_by_labels, const struct promql_sink *sink,
 	uint64_t *n_series)
 {
-	struct answering a = { .x = x, .plan = p };
+	struct answering a = { .x = x, .plan = p, .sink = sink, .n_series = n_series };
 	int r = find_final_labels(&a);
 	if (r < 0)
 		return r;
 	find_groups(&a, is_by_labels);
-	const struct op *op = p->root ? p->root : p->range->inner;
-	size_t size = batch_size(&a, FIRST_POINTS * POINT_BYTES);
-	if (op)
-		size = MIN_OF(size, batch_size(&a, op->steps.n * POINT_BYTES));
-	a.batch = xcalloc(BATCH_GROUPS * x->threads, sizeof a.batch[0]);
 	r = exec_check(x);
-	while (a.batch_first < a.n_groups && r == 0) {
-		size_t n = MIN_OF(size, a.n_groups - a.batch_first);
-		r = exec_rows(x, n, compute_group, &a);
-		if (r == 0)
-			r = exec_check(x);
-		if (r == 0)
-			r = give_away(&a, n, sink, n_series);
-		size = batch_size(&a, mean_bytes(&a, n));
-		forget(&a, n);
-		a.batch_first += n;
-	}
-	free(a.batch);
-	return r;
+	return r == 0 ? give_groups(&a) : r;
 }

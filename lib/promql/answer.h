@@ -6,7 +6,7 @@
 #include "lib/promql/plan.h"
 
 /*
- * Computes the rows in parallel and hands them to the sink in the order of labels (by_labels) or of rows, a batch at a time. The plan is
+ * Computes the rows in parallel and hands them to the sink in the order of labels (by_labels) or of rows, while more are computed. The plan is
  * prepared. 0, or -errno with exec_fail called. *n_series counts what the sink was given.
  */
 int answer(struct exec *x, const struct plan *p, bool by_labels, const struct promql_sink *sink,

@@ -17,6 +17,8 @@
 /* Whose rows this thread is computing: an exec_rows within another one's fn stays on its thread. */
 static _Thread_local struct worker *at_work;
 
+typedef int row_fn(void *arg, struct worker *w, size_t i);
+
 static int is_over(void *exec)
 {
 	return exec_check(exec);
@@ -87,7 +89,8 @@ int exec_check(struct exec *x)
 		return failed;
 	if (x->cancel && atomic_load_explicit(x->cancel, memory_order_relaxed))
 		return exec_fail(x, -ECANCELED, "query was canceled in expression evaluation");
-	if (x->until_us && clock_monotonic_us() >= x->until_us)
+	int64_t until_us = atomic_load_explicit(&x->until_us, memory_order_relaxed);
+	if (until_us && clock_monotonic_us() >= until_us)
 		return exec_fail(x, -ETIME, "query timed out in expression evaluation");
 	if (budget_is_exceeded(x->budget))
 		return fail_of_memory(x);
@@ -122,19 +125,31 @@ struct share {
 	size_t n, batch;
 	_Atomic size_t next;
 	atomic_int r;
-	int (*fn)(void *arg, struct worker *w, size_t i);
+	row_fn *fn;
 	void *arg;
 };
 
-static int do_one(struct share *s, struct worker *w, size_t i)
+static int do_one(struct worker *w, row_fn *fn, void *arg, size_t i)
 {
-	int r = exec_check(s->exec);
+	int r = exec_check(w->exec);
 	if (r < 0)
 		return r;
 	struct arena_mark mark = arena_mark(w->scratch);
-	r = s->fn(s->arg, w, i);
+	r = fn(arg, w, i);
 	arena_release(w->scratch, mark);
-	return r < 0 ? exec_fail(s->exec, r, "%s", strerror(-r)) : 0;
+	return r < 0 ? exec_fail(w->exec, r, "%s", strerror(-r)) : 0;
+}
+
+/* On as many threads as the run has, where it is more than one row. */
+static void together(struct exec *x, size_t n, void (*fn)(void *arg, unsigned number), void *arg)
+{
+	if (n > 1 && x->threads > 1) {
+		if (!x->pool)
+			x->pool = thread_pool_new(x->threads);
+		thread_pool_run(x->pool, fn, arg);
+	} else {
+		fn(arg, 0);
+	}
 }
 
 /* Rows are taken a few at a time, so that neighbours, which lie beside each other on the disk, are mostly read by one thread. */
@@ -151,7 +166,7 @@ static void take_part(void *arg, unsigned number)
 		size_t end = MIN_OF(i + s->batch, s->n);
 		int r = 0;
 		for (; i < end && r == 0; i++)
-			r = do_one(s, w, i);
+			r = do_one(w, s->fn, s->arg, i);
 		if (r < 0)
 			atomic_store_explicit(&s->r, r, memory_order_relaxed);
 	}
@@ -159,24 +174,142 @@ static void take_part(void *arg, unsigned number)
 	interrupt_leave(before);
 }
 
-int exec_rows(struct exec *x, size_t n, int (*fn)(void *arg, struct worker *w, size_t i), void *arg)
+int exec_rows(struct exec *x, size_t n, row_fn *fn, void *arg)
 {
 	struct share s = { .exec = x, .n = n, .fn = fn, .arg = arg };
 	struct worker *w = at_work;
 	if (w && w->exec == x) {
 		int r = 0;
 		for (size_t i = 0; i < n && r == 0; i++)
-			r = do_one(&s, w, i);
+			r = do_one(w, fn, arg, i);
 		return r;
 	}
 	s.batch = n / (x->threads * 8ul);
 	s.batch = MAX_OF(MIN_OF(s.batch, 16ul), 1ul);
-	if (n > 1 && x->threads > 1) {
-		if (!x->pool)
-			x->pool = thread_pool_new(x->threads);
-		thread_pool_run(x->pool, take_part, &s);
-	} else {
-		take_part(&s, 0);
-	}
+	together(x, n, take_part, &s);
 	return atomic_load(&s.r);
+}
+
+struct line {
+	struct exec *exec;
+	const struct in_order *o;
+	pthread_mutex_t lock;
+	pthread_cond_t has_room, has_first; /* the first: that is to be given away next */
+	/* under lock */
+	size_t next, given; /* rows that were begun, given away */
+	uint64_t typical, held;
+	int r;
+	struct waiting {
+		bool is_ready;
+		uint64_t held;
+	} * waiting; /* of row i at i % ahead */
+};
+
+static struct waiting *waiting_of(const struct line *l, size_t i)
+{
+	return &l->waiting[i % l->o->ahead];
+}
+
+static bool has_ended_locked(const struct line *l)
+{
+	return l->r || l->given == l->o->n;
+}
+
+/* Rows that are being computed count as if they waited. */
+static bool may_begin_locked(const struct line *l)
+{
+	const struct in_order *o = l->o;
+	if (l->next == o->n || l->next - l->given >= o->ahead)
+		return false;
+	return l->next == l->given || l->held + l->typical <= o->room;
+}
+
+static void end_locked(struct line *l, int r)
+{
+	if (!l->r)
+		l->r = r;
+	pthread_cond_broadcast(&l->has_room);
+	pthread_cond_signal(&l->has_first);
+}
+
+struct computing {
+	const struct in_order *o;
+	uint64_t held;
+};
+
+static int compute(void *arg, struct worker *w, size_t i)
+{
+	struct computing *c = arg;
+	return c->o->compute(c->o->arg, w, i, &c->held);
+}
+
+static void compute_locked(struct line *l, struct worker *w)
+{
+	struct computing c = { .o = l->o };
+	size_t i = l->next++;
+	uint64_t guess = l->typical;
+	l->held += guess;
+	pthread_mutex_unlock(&l->lock);
+	at_work = w;
+	int r = do_one(w, compute, &c, i);
+	at_work = NULL;
+	pthread_mutex_lock(&l->lock);
+	l->held += c.held - guess;
+	l->typical = c.held;
+	*waiting_of(l, i) = (struct waiting){ true, c.held };
+	if (r < 0)
+		end_locked(l, r);
+	else if (i == l->given)
+		pthread_cond_signal(&l->has_first);
+}
+
+static void give_locked(struct line *l)
+{
+	size_t i = l->given;
+	pthread_mutex_unlock(&l->lock);
+	int r = l->o->give(l->o->arg, i);
+	pthread_mutex_lock(&l->lock);
+	struct waiting *first = waiting_of(l, i);
+	l->held -= first->held;
+	first->is_ready = false;
+	l->given++;
+	if (r < 0 || l->given == l->o->n)
+		end_locked(l, r);
+	else if (l->next < l->o->n)
+		pthread_cond_broadcast(&l->has_room);
+}
+
+static void stand_in_line(void *arg, unsigned number)
+{
+	struct line *l = arg;
+	struct worker *w = &l->exec->workers[number];
+	struct interrupt *before = interrupt_enter(&w->interrupt);
+	bool is_caller = number == 0;
+	pthread_mutex_lock(&l->lock);
+	while (!has_ended_locked(l)) {
+		bool is_paused = !is_caller && l->o->is_waiting && atomic_load(l->o->is_waiting);
+		if (is_caller && waiting_of(l, l->given)->is_ready)
+			give_locked(l);
+		else if (!is_paused && may_begin_locked(l))
+			compute_locked(l, w);
+		else
+			pthread_cond_wait(is_caller ? &l->has_first : &l->has_room, &l->lock);
+	}
+	pthread_mutex_unlock(&l->lock);
+	interrupt_leave(before);
+}
+
+int exec_in_order(struct exec *x, const struct in_order *o)
+{
+	struct line l = { .exec = x, .o = o, .typical = o->typical };
+	pthread_mutex_init(&l.lock, NULL);
+	pthread_cond_init(&l.has_room, NULL);
+	pthread_cond_init(&l.has_first, NULL);
+	l.waiting = xcalloc(o->ahead, sizeof l.waiting[0]);
+	together(x, o->n, stand_in_line, &l);
+	free(l.waiting);
+	pthread_cond_destroy(&l.has_room);
+	pthread_cond_destroy(&l.has_first);
+	pthread_mutex_destroy(&l.lock);
+	return l.r;
 }

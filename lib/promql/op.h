@@ -73,7 +73,7 @@ struct exec {
 	unsigned threads;
 	uint64_t max_samples; /* at a time; 0: no limit */
 	_Atomic uint64_t samples_now, samples_peak, samples_total;
-	int64_t until_us;          /* by the monotonic clock; 0: no limit. Set while no thread is at work */
+	_Atomic int64_t until_us;  /* by the monotonic clock; 0: no limit */
 	const atomic_bool *cancel; /* the asker's; may be NULL */
 	atomic_int failed;         /* 0, or -errno: the first failure, whose words are in error */
 	struct err error;
@@ -182,6 +182,28 @@ void exec_fini(struct exec *x);
  * one it is done by the caller alone, with its worker.
  */
 int exec_rows(struct exec *x, size_t n, int (*fn)(void *arg, struct worker *w, size_t i), void *arg);
+
+/*
+ * Rows that are given away in order while others are computed: compute(i) on any thread, as exec_rows calls it, then give(i) on the
+ * caller's, for i = 0 .. n - 1. Whoever gives away computes, too, while there is nothing to give.
+ */
+struct in_order {
+	size_t n;
+	size_t ahead; /* row i + ahead isn't begun before row i was given away; at least 1 */
+	/*
+	 * Nor is a row begun where it is likely to be too much: compute says how many bytes wait for give, and the next row is taken to be
+	 * like the last one, the first like `typical`. One row is always let through.
+	 */
+	uint64_t room, typical;
+	int (*compute)(void *arg, struct worker *w, size_t i, uint64_t *held);
+	int (*give)(void *arg, size_t i);
+	const atomic_bool
+		*is_waiting; /* NULL, or true while give() waits for somebody: no row is begun then */
+	void *arg;
+};
+
+/* Returns as exec_rows. What was computed and not given away after a failure is the caller's to forget. Not within an fn. */
+int exec_in_order(struct exec *x, const struct in_order *o);
 
 /* Remembers the first failure of a run; returns r. The words are the whole message of the answer. */
 int exec_fail(struct exec *x, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

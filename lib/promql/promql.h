@@ -47,15 +47,25 @@ struct promql_series {
 	const int64_t *t;
 	const double *v;
 	const struct float_histogram *const *h;
+	const struct buf *
+		encoded; /* what promql_sink.encode made of it, and then there are no t, v and h; else NULL */
 };
 
-/* Any of them may return -errno, which ends the query with -ECANCELED: nobody listens any more. */
+/* begin, series and string are called by promql_run's thread and may return -errno, which ends the query with -ECANCELED: nobody listens. */
 struct promql_sink {
 	int (*begin)(
 		void *arg, enum value_type type); /* once, before the first series and if there is none */
 	int (*series)(void *arg, const struct promql_series *s); /* a scalar is a series without labels */
 	int (*string)(void *arg, int64_t t, struct text value);
 	void *arg;
+	/*
+	 * NULL, or makes of a series what can be made of it by itself, its text, say: appends it to `out`. On any thread, of several series at
+	 * a time, and in any order; series() is given what was made, in order. False: it can't, or not in little memory, and series() is
+	 * given the points.
+	 */
+	bool (*encode)(void *arg, const struct promql_series *s, struct buf *out);
+	/* NULL, or true while series() waits until the asker takes more: no work is begun for him then. */
+	const atomic_bool *is_waiting;
 };
 
 struct promql_stats {

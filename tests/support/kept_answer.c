@@ -53,7 +53,7 @@ void kept_answer_of(struct series_source *source, const struct promql_options *o
 	const struct promql_query *q, struct kept_answer *out)
 {
 	*out = (struct kept_answer){ .arena = arena_new(NULL) };
-	struct promql_sink sink = { on_begin, on_series, on_string, out };
+	struct promql_sink sink = { .begin = on_begin, .series = on_series, .string = on_string, .arg = out };
 	struct promql_result r;
 	promql_run(source, o, q, &sink, &r);
 	out->error = r.error;

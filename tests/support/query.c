@@ -87,7 +87,7 @@ void query_run(struct memory_source *m, const struct query_env *env, const char 
 	struct writing w = { .out = out, .start = q.start, .step = q.step };
 	if (q.is_range)
 		w.n = (size_t)((q.end - q.start) / q.step + 1);
-	struct promql_sink sink = { on_begin, on_series, on_string, &w };
+	struct promql_sink sink = { .begin = on_begin, .series = on_series, .string = on_string, .arg = &w };
 	struct promql_result r;
 	buf_reset(out);
 	promql_run(memory_source_of(m), &env->options, &q, &sink, &r);

@@ -109,6 +109,26 @@ TEST(a_matrix_has_values_at_every_step)
 	stop();
 }
 
+TEST(a_series_may_be_longer_than_a_thread_encodes)
+{
+	start();
+	size_t s = memory_source_series(data, "long");
+	for (int k = 0; k < 40000; k++)
+		memory_source_add(data, s, k * 1000, k);
+	const char *got = get("/api/v1/query?query=%7B__name__%3D~%22load%7Clong%22%7D%5B1d%5D&time=40000");
+	CHECK_INT(status, 200);
+	size_t n = 0;
+	for (const char *p = got; (p = strstr(p, "\"],[")); p++)
+		n++;
+	CHECK_INT(n, 40000 - 1 + 100 - 1);
+	CHECK_HAS(got, "{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"load\",\"job\":"
+		       "\"a\"},\"values\":[[0,\"0\"],");
+	CHECK_HAS(got,
+		"[990,\"148.5\"]]},{\"metric\":{\"__name__\":\"long\"},\"values\":[[0,\"0\"],[1,\"1\"],");
+	CHECK_HAS(got, "[39999,\"39999\"]]}]}}");
+	stop();
+}
+
 TEST(a_limit_cuts_and_says_so)
 {
 	start();

@@ -5,6 +5,7 @@
 #include "tests/support/test.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #define ROWS 1000u
 
@@ -114,6 +115,123 @@ TEST(rows_within_a_row_are_done_by_its_own_thread)
 	CHECK_INT(exec_rows(&x, 50, rows_within, &t), 0);
 	CHECK_INT(t.all, 500);
 	exec_fini(&x);
+}
+
+/* Rows that go by in order. */
+struct parade {
+	_Atomic size_t begun, given, most_ahead;
+	size_t n_out_of_order, fails_at, give_fails_at, waits_at, begun_while_waiting; /* rows; ROWS: none */
+	uint64_t bytes;                                                                /* of a row */
+	atomic_bool is_waiting;
+};
+
+static int begin_row(void *arg, struct worker *w, size_t i, uint64_t *held)
+{
+	struct parade *p = arg;
+	size_t ahead = ++p->begun - p->given, most = p->most_ahead;
+	while (ahead > most && !atomic_compare_exchange_weak(&p->most_ahead, &most, ahead))
+		;
+	arena_alloc(w->scratch, 1000);
+	*held = p->bytes;
+	return i == p->fails_at ? exec_fail(w->exec, -EIO, "row %zu is bad", i) : 0;
+}
+
+/* Gives the others some time to go on, which they mustn't take. */
+static void wait_for_somebody(struct parade *p)
+{
+	atomic_store(&p->is_waiting, true);
+	size_t before = p->begun;
+	for (int i = 0; i < 30; i++)
+		usleep(1000);
+	p->begun_while_waiting = p->begun - before;
+	atomic_store(&p->is_waiting, false);
+}
+
+static int give_row(void *arg, size_t i)
+{
+	struct parade *p = arg;
+	p->n_out_of_order += i != p->given;
+	if (i == p->waits_at)
+		wait_for_somebody(p);
+	p->given++;
+	return i == p->give_fails_at ? -EPIPE : 0;
+}
+
+static const struct parade parade = { .fails_at = ROWS, .give_fails_at = ROWS, .waits_at = ROWS };
+
+static int go_by(struct parade *p, struct exec *x, size_t ahead, uint64_t room)
+{
+	return exec_in_order(x, &(struct in_order){
+					.n = ROWS,
+					.ahead = ahead,
+					.room = room,
+					.typical = p->bytes,
+					.compute = begin_row,
+					.give = give_row,
+					.is_waiting = &p->is_waiting,
+					.arg = p,
+				});
+}
+
+TEST(rows_are_given_away_in_order_and_few_wait_for_it)
+{
+	static const struct {
+		size_t ahead;
+		uint64_t room, bytes;
+		size_t most; /* rows begun and not given away */
+	} cases[] = { { 1, 1000, 1, 1 }, { 7, 1000, 1, 7 }, { 100, 35, 10, 3 }, { 100, 5, 10, 1 },
+		{ 100, 1000, 0, 100 } };
+	for (size_t k = 0; k < ARRAY_LEN(threads); k++)
+		for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+			struct exec x;
+			struct parade p = parade;
+			p.bytes = cases[c].bytes;
+			exec_init(&x, NULL, NULL, threads[k]);
+			CHECK_INT(go_by(&p, &x, cases[c].ahead, cases[c].room), 0);
+			CHECK_INT(p.begun, ROWS);
+			CHECK_INT(p.given, ROWS);
+			CHECK_INT(p.n_out_of_order, 0);
+			CHECK(p.most_ahead <= cases[c].most);
+			exec_fini(&x);
+		}
+}
+
+TEST(rows_in_order_end_at_the_first_failure)
+{
+	for (size_t k = 0; k < ARRAY_LEN(threads); k++) {
+		struct exec x;
+		struct parade p = parade;
+		p.fails_at = 100;
+		exec_init(&x, NULL, NULL, threads[k]);
+		CHECK_INT(go_by(&p, &x, 10, 1000), -EIO);
+		CHECK(p.given <= 100);
+		CHECK(p.begun <= 110);
+		CHECK_STR(x.error.msg, "row 100 is bad");
+		exec_fini(&x);
+
+		p = parade;
+		p.give_fails_at = 50;
+		exec_init(&x, NULL, NULL, threads[k]);
+		CHECK_INT(go_by(&p, &x, 10, 1000), -EPIPE);
+		CHECK_INT(p.given, 51);
+		CHECK(p.begun <= 61);
+		exec_fini(&x);
+	}
+}
+
+TEST(no_row_is_begun_while_somebody_is_waited_for)
+{
+	for (size_t k = 0; k < ARRAY_LEN(threads); k++) {
+		struct exec x;
+		struct parade p = parade;
+		p.waits_at = 200;
+		exec_init(&x, NULL, NULL, threads[k]);
+		CHECK_INT(go_by(&p, &x, 500, 1000), 0);
+		CHECK_INT(p.given, ROWS);
+		/* A thread may have been about to begin one. */
+		CHECK(p.begun_while_waiting < threads[k]);
+		exec_fini(&x);
+	}
 }
 
 /* An operator that writes down what is asked of it. */

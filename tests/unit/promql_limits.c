@@ -37,7 +37,9 @@ static void run(struct memory_source *m, const char *text, unsigned threads, str
 	struct promql_query q = {
 		.text = text, .n = strlen(text), .is_range = true, .end = 10999000, .step = 1000
 	};
-	struct promql_sink sink = { take_begin, take_series, take_string, NULL };
+	struct promql_sink sink = {
+		.begin = take_begin, .series = take_series, .string = take_string, .arg = NULL
+	};
 	promql_run(memory_source_of(m), &o, &q, &sink, out);
 }
 

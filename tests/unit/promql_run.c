@@ -47,7 +47,9 @@ static struct ending run(struct memory_source *m, const char *text, const struct
 		.step = 60000,
 		.cancel = cancel,
 	};
-	struct promql_sink sink = { take_begin, take_series, take_string, &e };
+	struct promql_sink sink = {
+		.begin = take_begin, .series = take_series, .string = take_string, .arg = &e
+	};
 	struct promql_result r;
 	promql_run(memory_source_of(m), o, &q, &sink, &r);
 	e.error = r.error;
@@ -98,6 +100,101 @@ TEST(an_answer_that_nobody_wants_any_more_is_not_computed_further)
 	struct ending e = run(m, "m", &o, NULL, -EPIPE);
 	CHECK_INT(e.given, 1);
 	CHECK(memory_source_reads(m) < 500);
+}
+
+/* Takes the text of series, as a sink may that encodes those with at most `most` points. */
+struct encoding {
+	struct buf out;
+	size_t most, bytes; /* that a text has besides */
+	bool is_mixed_up;
+};
+
+static bool encode(void *arg, const struct promql_series *s, struct buf *out)
+{
+	const struct encoding *e = arg;
+	buf_add_str(out, "begun ");
+	if (s->n > e->most)
+		return false;
+	buf_reset(out);
+	label_set_print(s->labels, out);
+	buf_printf(out, " %zu: %g\n", s->n, s->v[s->n - 1]);
+	buf_reserve(out, e->bytes);
+	return true;
+}
+
+static int take_encoded(void *arg, const struct promql_series *s)
+{
+	struct encoding *e = arg;
+	if (s->encoded) {
+		e->is_mixed_up |= s->t || s->v || s->h || s->n > e->most;
+		buf_add(&e->out, s->encoded->data, s->encoded->len);
+	} else {
+		e->is_mixed_up |= s->n <= e->most;
+		label_set_print(s->labels, &e->out);
+		buf_printf(&e->out, " %zu! %g\n", s->n, s->v[s->n - 1]);
+	}
+	return 0;
+}
+
+static void run_encoding(struct memory_source *m, const char *text, const struct promql_options *o,
+	struct encoding *e, struct promql_result *r)
+{
+	struct promql_query q = {
+		.text = text, .n = strlen(text), .is_range = true, .end = 600000, .step = 60000
+	};
+	struct promql_sink sink = {
+		.begin = take_begin, .series = take_encoded, .string = take_string, .encode = encode, .arg = e
+	};
+	promql_run(memory_source_of(m), o, &q, &sink, r);
+}
+
+TEST(a_sink_may_have_series_encoded_by_any_thread_and_gets_them_in_order)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(300);
+	auto_buf struct buf want = { 0 };
+	query_load(m, 60, "m{i=\"150\", j=\"short\"}", "7 7");
+	for (int i = 0; i < 300; i++) {
+		buf_printf(&want, "{__name__=\"m\", i=\"%03d\"} 11! 10\n", i);
+		if (i == 150)
+			buf_add_str(&want, "{__name__=\"m\", i=\"150\", j=\"short\"} 6: 7\n");
+	}
+	for (unsigned threads = 1; threads <= 4; threads += 3) {
+		struct promql_options o = { .threads = threads };
+		struct promql_result r;
+		struct encoding e = { .most = 10 };
+		run_encoding(m, "m", &o, &e, &r);
+		CHECK_INT(r.error, PROMQL_OK);
+		CHECK_INT(r.stats.series, 301);
+		CHECK(!e.is_mixed_up);
+		CHECK_STR(buf_str(&e.out), buf_str(&want));
+		buf_fini(&e.out);
+		promql_result_fini(&r);
+
+		e = (struct encoding){ .most = 11 };
+		run_encoding(m, "m", &o, &e, &r);
+		CHECK(!e.is_mixed_up);
+		CHECK(!strchr(buf_str(&e.out), '!'));
+		buf_fini(&e.out);
+		promql_result_fini(&r);
+	}
+}
+
+TEST(what_is_encoded_counts_as_memory_until_it_was_given_away)
+{
+	auto_of(memory_source) struct memory_source *m = some_series(100);
+	struct promql_options o = { .threads = 2, .memory_limit = 64u << 20 };
+	struct promql_result r;
+	struct encoding e = { .most = 11, .bytes = 1u << 20 };
+	run_encoding(m, "m", &o, &e, &r);
+	CHECK_INT(r.error, PROMQL_OK);
+	CHECK(r.stats.memory_peak_bytes >= e.bytes);
+	buf_reset(&e.out);
+	promql_result_fini(&r);
+	o.memory_limit = e.bytes;
+	run_encoding(m, "m", &o, &e, &r);
+	CHECK_INT(r.error, PROMQL_LIMIT);
+	buf_fini(&e.out);
+	promql_result_fini(&r);
 }
 
 TEST(a_query_counts_what_it_looked_at)
