@@ -13,6 +13,7 @@
 
 #define STEPS_MOST 11000
 #define TRIM_BYTES (64u << 20)
+#define ALONE_US   200 /* about as long as to start threads and to end them */
 
 METRIC_FAMILY(
 	queries, METRIC_TYPE_COUNTER, "thanosfs_query_queries_total", "Queries by how they ended.", "result");
@@ -257,6 +258,7 @@ static bool read_options(struct api_call *c, struct asked *a)
 	struct err e;
 	int64_t ns;
 	a->options = c->api->o.promql;
+	a->options.threads_after_us = ALONE_US;
 	a->query.text = query ? query->value : "";
 	a->query.n = query ? query->value_len : 0;
 	a->query.cancel = http_reply_is_gone(c->reply);

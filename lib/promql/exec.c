@@ -24,12 +24,22 @@ static int is_over(void *exec)
 	return exec_check(exec);
 }
 
+/* Looked up once: the C library reads a file each time. */
+static unsigned cores(void)
+{
+	static atomic_uint known;
+	unsigned n = atomic_load_explicit(&known, memory_order_relaxed);
+	if (!n) {
+		long online = sysconf(_SC_NPROCESSORS_ONLN);
+		n = online > 1 ? (unsigned)online : 1;
+		atomic_store_explicit(&known, n, memory_order_relaxed);
+	}
+	return n;
+}
+
 void exec_init(struct exec *x, struct series_source *source, struct budget *budget, unsigned threads)
 {
-	if (!threads) {
-		long cores = sysconf(_SC_NPROCESSORS_ONLN);
-		threads = cores > 1 ? (unsigned)cores : 1;
-	}
+	threads = threads ? threads : cores();
 	*x = (struct exec){
 		.source = source,
 		.budget = budget,
@@ -140,16 +150,32 @@ static int do_one(struct worker *w, row_fn *fn, void *arg, size_t i)
 	return r < 0 ? exec_fail(w->exec, r, "%s", strerror(-r)) : 0;
 }
 
-/* On as many threads as the run has, where it is more than one row. */
+/* For the caller, where several rows are left: whether to leave them to itself and others. */
+static bool calls_others(struct exec *x)
+{
+	x->has_called_others = !x->pool && x->threads > 1 && clock_monotonic_us() >= x->alone_until_us;
+	return x->has_called_others;
+}
+
+/*
+ * fn on as many threads as the run has, where it is more than one row: at first by the caller alone, which is quicker than to start
+ * threads for little. fn goes on where it has left off.
+ */
 static void together(struct exec *x, size_t n, void (*fn)(void *arg, unsigned number), void *arg)
 {
-	if (n > 1 && x->threads > 1) {
-		if (!x->pool)
-			x->pool = thread_pool_new(x->threads);
-		thread_pool_run(x->pool, fn, arg);
-	} else {
+	if (!x->alone_until_us)
+		x->alone_until_us = clock_monotonic_us() + x->threads_after_us;
+	x->has_called_others = false;
+	bool is_for_all = n > 1 && (x->pool || calls_others(x));
+	if (!is_for_all) {
 		fn(arg, 0);
+		is_for_all = x->has_called_others;
 	}
+	if (!is_for_all)
+		return;
+	if (!x->pool)
+		x->pool = thread_pool_new(x->threads);
+	thread_pool_run(x->pool, fn, arg);
 }
 
 /* Rows are taken a few at a time, so that neighbours, which lie beside each other on the disk, are mostly read by one thread. */
@@ -160,10 +186,11 @@ static void take_part(void *arg, unsigned number)
 	struct interrupt *before = interrupt_enter(&w->interrupt);
 	at_work = w;
 	while (!atomic_load_explicit(&s->r, memory_order_relaxed)) {
-		size_t i = atomic_fetch_add_explicit(&s->next, s->batch, memory_order_relaxed);
-		if (i >= s->n)
+		size_t i = atomic_load_explicit(&s->next, memory_order_relaxed);
+		if (i >= s->n || (number == 0 && s->n - i > 1 && calls_others(s->exec)))
 			break;
-		size_t end = MIN_OF(i + s->batch, s->n);
+		i = atomic_fetch_add_explicit(&s->next, s->batch, memory_order_relaxed);
+		size_t end = MIN_OF(i + s->batch, s->n); /* i may be past it by now */
 		int r = 0;
 		for (; i < end && r == 0; i++)
 			r = do_one(w, s->fn, s->arg, i);
@@ -290,6 +317,8 @@ static void stand_in_line(void *arg, unsigned number)
 		bool is_paused = !is_caller && l->o->is_waiting && atomic_load(l->o->is_waiting);
 		if (is_caller && waiting_of(l, l->given)->is_ready)
 			give_locked(l);
+		else if (is_caller && l->o->n - l->next > 1 && calls_others(l->exec))
+			break;
 		else if (!is_paused && may_begin_locked(l))
 			compute_locked(l, w);
 		else

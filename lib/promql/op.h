@@ -81,6 +81,9 @@ struct exec {
 
 	pthread_mutex_t lock; /* of error */
 	struct worker *workers;
+	int64_t threads_after_us; /* of the first rows' computing; until then one thread does it all */
+	int64_t alone_until_us;   /* 0: no row was computed yet */
+	bool has_called_others;
 	struct thread_pool *pool; /* made when it is first of use */
 };
 

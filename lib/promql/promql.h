@@ -21,12 +21,13 @@ enum promql_error_kind {
 };
 
 struct promql_options {
-	int64_t lookback_ms;     /* 0: 5 min */
-	int64_t timeout_ms;      /* 0: none */
-	uint64_t max_samples;    /* 0: none */
-	uint64_t memory_limit;   /* bytes; 0: none */
-	unsigned threads;        /* 0: one a core */
-	int64_t default_step_ms; /* of subqueries without a step; 0: 1 min */
+	int64_t lookback_ms;      /* 0: 5 min */
+	int64_t timeout_ms;       /* 0: none */
+	uint64_t max_samples;     /* 0: none */
+	uint64_t memory_limit;    /* bytes; 0: none */
+	unsigned threads;         /* 0: one a core */
+	int64_t threads_after_us; /* a query that is computed sooner takes one thread only */
+	int64_t default_step_ms;  /* of subqueries without a step; 0: 1 min */
 	struct promql_features features;
 	bool delayed_name_removal;
 	bool start_times; /* from when samples count is known where the source knows it: rate() and the like */

@@ -102,6 +102,7 @@ static void run_plan(struct running *run, const struct promql_options *o, struct
 {
 	struct exec *x = &run->x;
 	exec_init(x, source, &run->budget, o->threads);
+	x->threads_after_us = o->threads_after_us;
 	x->max_samples = o->max_samples;
 	x->until_us = o->timeout_ms ? clock_monotonic_us() + o->timeout_ms * 1000 : 0;
 	x->cancel = run->q->cancel;

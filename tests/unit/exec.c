@@ -46,6 +46,38 @@ TEST(every_row_is_done_once_whatever_the_threads)
 	}
 }
 
+static int count_slow_row(void *arg, struct worker *w, size_t i)
+{
+	usleep(100);
+	return count_row(arg, w, i);
+}
+
+TEST(threads_are_started_for_a_run_that_goes_on_for_a_while)
+{
+	struct exec x;
+	struct tally t = { .fails_at = ROWS, .cancels_at = ROWS };
+	exec_init(&x, NULL, NULL, 4);
+	x.threads_after_us = 3600000000;
+	CHECK_INT(exec_rows(&x, ROWS, count_row, &t), 0);
+	CHECK_INT(t.workers, 1);
+	CHECK(!x.pool);
+	exec_fini(&x);
+
+	/* Rows that are left, be it one, are nobody's twice and are not forgotten. */
+	for (size_t n = 1; n <= 300; n = n < 4 ? n + 1 : n * 10) {
+		t = (struct tally){ .fails_at = ROWS, .cancels_at = ROWS };
+		exec_init(&x, NULL, NULL, 4);
+		x.threads_after_us = 1000;
+		for (int round = 1; round <= 3; round++) {
+			CHECK_INT(exec_rows(&x, n, count_slow_row, &t), 0);
+			for (size_t i = 0; i < n; i++)
+				CHECK_INT(t.done[i], round);
+		}
+		CHECK(n < 40 || x.pool);
+		exec_fini(&x);
+	}
+}
+
 TEST(the_first_failure_ends_the_rows_and_its_words_are_kept)
 {
 	for (size_t k = 0; k < ARRAY_LEN(threads); k++) {
@@ -194,6 +226,21 @@ TEST(rows_are_given_away_in_order_and_few_wait_for_it)
 			CHECK(p.most_ahead <= cases[c].most);
 			exec_fini(&x);
 		}
+}
+
+TEST(threads_join_rows_in_order_that_one_has_begun)
+{
+	for (int64_t after_us = 0; after_us < 200; after_us += 40) {
+		struct exec x;
+		struct parade p = parade;
+		exec_init(&x, NULL, NULL, 4);
+		x.threads_after_us = after_us;
+		CHECK_INT(go_by(&p, &x, 10, 1000), 0);
+		CHECK_INT(p.begun, ROWS);
+		CHECK_INT(p.given, ROWS);
+		CHECK_INT(p.n_out_of_order, 0);
+		exec_fini(&x);
+	}
 }
 
 TEST(rows_in_order_end_at_the_first_failure)
