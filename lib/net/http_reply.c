@@ -113,13 +113,18 @@ static void begin_gzip(struct http_reply *r)
 	}
 }
 
+static void swap(struct buf *a, struct buf *b)
+{
+	struct buf c = *a;
+	*a = *b;
+	*b = c;
+}
+
 /* The stream's end is written where this is the last of it. */
 static void pack(struct http_reply *r, bool is_last)
 {
 	if (!r->is_gzip) {
-		struct buf empty = r->packed;
-		r->packed = r->plain;
-		r->plain = empty;
+		swap(&r->packed, &r->plain);
 		return;
 	}
 	r->gzip.next_in = r->plain.data;
@@ -142,6 +147,8 @@ static void hand_over_locked(struct http_reply *r)
 		r->out.len -= r->out_at;
 		r->out_at = 0;
 	}
+	if (!r->out.len)
+		swap(&r->out, &r->packed);
 	buf_add(&r->out, r->packed.data, r->packed.len);
 	buf_reset(&r->packed);
 }
@@ -284,12 +291,16 @@ const char *http_reply_get_header(const struct http_reply *r, size_t i, const ch
 	return r->headers[i].name;
 }
 
-ssize_t http_reply_length(struct http_reply *r)
+bool http_reply_take(struct http_reply *r, struct buf *out)
 {
 	pthread_mutex_lock(&r->lock);
-	ssize_t n = r->state == HTTP_REPLY_WHOLE ? (ssize_t)(r->out.len - r->out_at) : -1;
+	bool may = r->state == HTTP_REPLY_WHOLE && !r->out_at;
+	if (may) {
+		*out = r->out;
+		r->out = (struct buf){ 0 };
+	}
 	pthread_mutex_unlock(&r->lock);
-	return n;
+	return may;
 }
 
 ssize_t http_reply_read(struct http_reply *r, void *p, size_t max)

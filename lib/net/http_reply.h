@@ -75,10 +75,12 @@ void http_reply_abandon(struct http_reply *r);
 /* HTTP_REPLY_HELD: the reader was put to sleep. */
 enum http_reply_state http_reply_wait(struct http_reply *r);
 
-/* After that: the status, the headers one by one (NULL past the last), the whole body's length or -1 where that isn't known. */
+/* After that: the status, and the headers one by one, NULL past the last. */
 unsigned http_reply_get_status(const struct http_reply *r);
 const char *http_reply_get_header(const struct http_reply *r, size_t i, const char **value);
-ssize_t http_reply_length(struct http_reply *r);
+
+/* Takes the body where it is there as a whole and nothing of it was read; *out is the caller's then. */
+bool http_reply_take(struct http_reply *r, struct buf *out);
 
 /* Bytes put into p, at most max; 0: the end; -EAGAIN: none now, and the reader was put to sleep; -EIO: broken. */
 ssize_t http_reply_read(struct http_reply *r, void *p, size_t max);

@@ -293,22 +293,33 @@ static void free_reader(void *arg)
 	http_request_unref(arg);
 }
 
+/* One in memory leaves with its head, one that is read in pieces after it. */
+static struct MHD_Response *response_of(struct http_request *q)
+{
+	struct buf whole;
+	struct MHD_Response *r;
+	if (http_reply_take(q->reply, &whole)) {
+		r = MHD_create_response_from_buffer(whole.len, whole.data, MHD_RESPMEM_MUST_FREE);
+		if (!r)
+			buf_fini(&whole);
+		return r;
+	}
+	atomic_fetch_add(&q->refs, 1);
+	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32u << 10, read_reply, q, free_reader);
+	if (!r)
+		http_request_unref(q);
+	return r;
+}
+
 /* As soon as the reply may begin to leave. */
 static enum MHD_Result respond(struct http_request *q)
 {
 	enum http_reply_state state = http_reply_wait(q->reply);
 	if (state == HTTP_REPLY_HELD)
 		return MHD_YES;
-	if (state == HTTP_REPLY_BROKEN)
+	struct MHD_Response *r = state == HTTP_REPLY_BROKEN ? NULL : response_of(q);
+	if (!r)
 		return MHD_NO;
-	ssize_t n = http_reply_length(q->reply);
-	atomic_fetch_add(&q->refs, 1);
-	struct MHD_Response *r = MHD_create_response_from_callback(
-		n >= 0 ? (uint64_t)n : MHD_SIZE_UNKNOWN, 32u << 10, read_reply, q, free_reader);
-	if (!r) {
-		http_request_unref(q);
-		return MHD_NO;
-	}
 	const char *name, *value;
 	for (size_t i = 0; (name = http_reply_get_header(q->reply, i, &value)); i++)
 		MHD_add_response_header(r, name, value);
