@@ -4,10 +4,8 @@
 #include "lib/base/fault_guard.h"
 #include "lib/base/interrupt.h"
 #include "lib/tsdb/histogram.h"
-#include "lib/tsdb/xor.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define CHUNK_WORK         1000u        /* that decoding one is: see interrupt_after */
 #define CHUNK_LIKELY_BYTES 4096         /* of one whose successor doesn't tell */
@@ -18,7 +16,7 @@ struct job {
 	const struct block_read *block;
 	uint32_t ref;
 	int64_t mint, maxt;
-	struct samples *out;
+	struct chunk_batch *batch;
 	struct index_entry entry;
 	struct histogram_chunk *histograms; /* of the chunk at hand */
 	const struct tombstone *deleted;
@@ -35,14 +33,14 @@ static bool is_wanted(const struct job *j, int64_t t)
 	return true;
 }
 
-/* What is to be done with a chunk, as far as its meta tells. */
+/* What is to be done with a chunk, as far as its meta tells. Who asked cuts off what lies outside of the range. */
 enum use { USE_NONE, USE_PART, USE_WHOLE };
 
 static enum use use_of(const struct job *j, const struct chunk_meta *c)
 {
 	if (c->maxt < j->mint || c->mint > j->maxt)
 		return USE_NONE;
-	enum use use = c->mint >= j->mint && c->maxt <= j->maxt ? USE_WHOLE : USE_PART;
+	enum use use = USE_WHOLE;
 	for (size_t i = 0; i < j->n_deleted; i++) {
 		const struct interval *d = &j->deleted[i].range;
 		if (d->mint <= c->mint && c->maxt <= d->maxt)
@@ -53,46 +51,39 @@ static enum use use_of(const struct job *j, const struct chunk_meta *c)
 	return use;
 }
 
-/* Decodes into the very arrays of the samples: doubles are their bits. */
-static int add_floats(struct job *j, const struct chunk *c, enum use use, struct err *e)
+/* Takes what isn't wanted out of the samples from there on, which are floats. */
+static void leave_out(const struct job *j, size_t from)
 {
-	struct samples *s = j->out;
-	int n = chunk_sample_count(c->data, c->size);
-	samples_reserve(s, s->n + (size_t)MAX_OF(n, 0));
-	if (!s->start && n > 0 && float_chunk_has_starts(c->encoding, c->data, c->size))
-		samples_set_start(s, 0, 0);
-	struct float_columns columns = {
-		.t = s->t, .v = (uint64_t *)s->v, .start = s->start, .len = s->n, .cap = s->cap
-	};
-	int r = float_chunk_decode(c->encoding, c->data, c->size, &columns, e);
-	/* What was stored as uint64_t is read as double from here on: the compiler may not move one past the other. */
-	__asm__ volatile("" ::: "memory");
-	if (r < 0)
-		return r;
-	size_t from = s->n, kept = from;
-	s->n = columns.len;
-	bool is_within =
-		use == USE_WHOLE && (s->n == from || (s->t[from] >= j->mint && s->t[s->n - 1] <= j->maxt));
-	for (size_t i = from; !is_within && i < s->n; i++) {
+	struct samples *s = j->batch->out;
+	size_t kept = from;
+	for (size_t i = from; i < s->n; i++) {
 		s->t[kept] = s->t[i];
 		s->v[kept] = s->v[i];
 		if (s->start)
 			s->start[kept] = s->start[i];
 		kept += is_wanted(j, s->t[i]);
 	}
-	if (!is_within)
-		s->n = kept;
-	if (s->h && s->n > from)
-		memset(s->h + from, 0, (s->n - from) * sizeof(*s->h));
-	return 0;
+	s->n = kept;
 }
 
-static int add_histograms(struct job *j, const struct chunk *c, struct err *e)
+static int add_floats(struct job *j, uint64_t ref, const struct chunk *c, enum use use, struct err *e)
 {
-	struct samples *s = j->out;
+	size_t from = j->batch->out->n;
+	int r = chunk_batch_add(j->batch, (struct chunk_origin){ j->block, ref }, c, e);
+	if (r < 0 || use == USE_WHOLE)
+		return r;
+	r = chunk_batch_flush(j->batch, e);
+	if (r == 0)
+		leave_out(j, from);
+	return r;
+}
+
+static int add_histograms(struct job *j, uint64_t ref, const struct chunk *c, struct err *e)
+{
+	struct samples *s = j->batch->out;
 	int r = histogram_chunk_decode(c->encoding, c->data, c->size, &j->histograms, e);
 	if (r < 0)
-		return r;
+		return chunk_batch_fail(j->batch, (struct chunk_origin){ j->block, ref }, r, e);
 	const struct histogram_chunk *from = j->histograms;
 	uint64_t bytes = from->n * sizeof s->h[0];
 	samples_reserve(s, s->n + from->n);
@@ -122,11 +113,8 @@ static int add_chunk(struct job *j, const struct chunk_meta *m, enum use use, st
 	int r = block_read_chunk(j->block, m->ref, &c, e);
 	if (r < 0)
 		return r;
-	r = c.encoding == CHUNK_XOR || c.encoding == CHUNK_XOR2 ? add_floats(j, &c, use, e)
-								: add_histograms(j, &c, e);
-	return r < 0 ? err_wrap(e, r, "cannot populate chunk %llu from block %s", (unsigned long long)m->ref,
-			       j->block->name)
-		     : 0;
+	bool is_float = c.encoding == CHUNK_XOR || c.encoding == CHUNK_XOR2;
+	return is_float ? add_floats(j, m->ref, &c, use, e) : add_histograms(j, m->ref, &c, e);
 }
 
 static int read_samples(void *arg, struct err *e)
@@ -152,9 +140,10 @@ static int read_samples(void *arg, struct err *e)
 }
 
 int block_samples(const struct block_read *b, uint32_t ref, int64_t mint, int64_t maxt, bool joins,
-	struct samples *out, struct err *e)
+	struct chunk_batch *batch, struct err *e)
 {
-	struct job j = { .block = b, .ref = ref, .mint = mint, .maxt = maxt, .out = out };
+	struct job j = { .block = b, .ref = ref, .mint = mint, .maxt = maxt, .batch = batch };
+	struct samples *out = batch->out;
 	size_t from = out->n;
 	j.n_deleted = tombstones_of(&b->tombstones, ref, &j.deleted);
 	int r = fault_guard_run(read_samples, &j, e);
@@ -165,6 +154,8 @@ int block_samples(const struct block_read *b, uint32_t ref, int64_t mint, int64_
 		if (first->reset_hint != RESET_GAUGE)
 			first->reset_hint = RESET_UNKNOWN;
 	}
+	if (r < 0 && !batch->at_fault)
+		batch->at_fault = b;
 	return r == -EIO ? err_wrap(e, r, "block %s", b->name) : r;
 }
 

@@ -3,18 +3,17 @@
 #ifndef TSDB_BLOCK_SAMPLES_H
 #define TSDB_BLOCK_SAMPLES_H
 
-#include "lib/tsdb/block_read.h"
-#include "lib/tsdb/series_source.h"
+#include "lib/tsdb/chunk_batch.h"
 
 #include <stdint.h>
 
 /*
- * Appends the samples of the series with mint <= t <= maxt that no tombstone covers, in the order of its chunks; those outside of the
- * range aren't looked at. `joins`: samples of other blocks stand beside these, so that the first histogram says nothing of a reset
- * before it. After a failure `out` may hold some of them. -EBADMSG, -EIO.
+ * Adds the chunks of the series that overlap [mint, maxt] to the batch, in their order, without samples that a tombstone covers; histograms
+ * outside of the range are left out, too, floats aren't. `joins`: samples of other blocks stand beside these, so that the first histogram says
+ * nothing of a reset before it. After a failure the batch's samples may hold some of them, and its at_fault is set. -EBADMSG, -EIO.
  */
 int block_samples(const struct block_read *b, uint32_t ref, int64_t mint, int64_t maxt, bool joins,
-	struct samples *out, struct err *e);
+	struct chunk_batch *batch, struct err *e);
 
 /* Where the chunks of one block lie that are read soon, gathered into ranges that have little between them. Zero-initialise it. */
 struct block_ahead {

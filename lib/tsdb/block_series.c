@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NO_PART UINT32_MAX
 
@@ -146,45 +147,75 @@ static int fail(
 	return err_set(e, r, "%s (series %s)", why.msg, buf_str(&name));
 }
 
+/* The first sample from there on that isn't before t. */
+static size_t first_from(const struct samples *s, size_t from, int64_t t)
+{
+	size_t to = s->n;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		if (s->t[middle] < t)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+static void drop_histograms(struct samples *s, size_t from, size_t to)
+{
+	for (size_t i = from; s->h && i < to; i++) {
+		free((void *)(uintptr_t)s->h[i]);
+		s->h[i] = NULL;
+	}
+}
+
+/* Leaves what is in the range of the samples from there on, whose times rise. */
 static void clip(struct samples *s, size_t from, int64_t mint, int64_t maxt)
 {
-	size_t kept = from;
-	for (size_t i = from; i < s->n; i++) {
-		if (s->t[i] < mint || s->t[i] > maxt) {
-			if (s->h)
-				free((void *)(uintptr_t)s->h[i]);
-			continue;
-		}
-		s->t[kept] = s->t[i];
-		s->v[kept] = s->v[i];
-		if (s->h)
-			s->h[kept] = s->h[i];
-		if (s->start)
-			s->start[kept] = s->start[i];
-		kept++;
+	size_t first = first_from(s, from, mint),
+	       end = maxt == INT64_MAX ? s->n : first_from(s, first, maxt + 1), n = end - first;
+	drop_histograms(s, from, first);
+	drop_histograms(s, end, s->n);
+	s->n = from + n;
+	if (first == from)
+		return;
+	memmove(s->t + from, s->t + first, n * sizeof *s->t);
+	memmove(s->v + from, s->v + first, n * sizeof *s->v);
+	if (s->h)
+		memmove(s->h + from, s->h + first, n * sizeof(*s->h));
+	if (s->start)
+		memmove(s->start + from, s->start + first, n * sizeof *s->start);
+}
+
+static int add_parts(const struct block_series_set *s, size_t i, int64_t mint, int64_t maxt,
+	struct chunk_batch *batch, struct err *e)
+{
+	bool joins = s->parts.data[s->first[i]].next != NO_PART;
+	int r = 0;
+	for (uint32_t part = s->first[i]; part != NO_PART && r == 0;) {
+		const struct part *p = &s->parts.data[part];
+		r = block_samples(s->blocks.data[p->block], p->ref, mint, maxt, joins, batch, e);
+		part = p->next;
 	}
-	s->n = kept;
+	return r < 0 ? r : chunk_batch_flush(batch, e);
 }
 
 static int read_series(
 	struct series_set *base, size_t i, int64_t mint, int64_t maxt, struct samples *out, struct err *e)
 {
 	const struct block_series_set *s = (const struct block_series_set *)base;
+	struct chunk_batch batch;
 	size_t from = out->n;
-	bool joins = s->parts.data[s->first[i]].next != NO_PART;
 	block_dir_let_go(s->dir);
-	for (uint32_t part = s->first[i]; part != NO_PART;) {
-		const struct part *p = &s->parts.data[part];
-		int r = block_samples(s->blocks.data[p->block], p->ref, mint, maxt, joins, out, e);
-		if (r < 0) {
-			listed_block_gave(s->held.list.data[p->block], r);
-			return fail(s, i, from, out, r, e);
-		}
-		part = p->next;
-	}
-	/* Times that fall within a chunk may hide some that are outside of the range. */
-	if (samples_order(out, from))
-		clip(out, from, mint, maxt);
+	chunk_batch_init(&batch, out);
+	int r = add_parts(s, i, mint, maxt, &batch, e);
+	for (size_t k = 0; r < 0 && k < s->blocks.len; k++)
+		if (s->blocks.data[k] == batch.at_fault)
+			listed_block_gave(s->held.list.data[k], r);
+	if (r < 0)
+		return fail(s, i, from, out, r, e);
+	samples_order(out, from);
+	clip(out, from, mint, maxt);
 	return 0;
 }
 

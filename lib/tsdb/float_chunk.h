@@ -12,4 +12,7 @@
 bool xor_decode(struct bit_reader r, size_t n, int64_t *t, uint64_t *v);
 bool xor2_decode(struct bit_reader r, size_t n, uint8_t header, int64_t *t, uint64_t *v, int64_t *start);
 
+/* Whether n samples of CHUNK_XOR may fit so many bytes, behind the header. */
+bool xor_may_hold(size_t bytes, size_t n);
+
 #endif

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decoding float chunks. Times are two varints, then deltas of deltas:
- *
- *	0, 10 <14>, 110 <17>, 1110 <20>, 1111 <64>
- *
- * where a field of n bits holds -(2^(n-1) - 1) ... 2^(n-1). Scrapes are regular and values keep their
- * XOR window, so the branches go the same way for long stretches; then the position of the next sample
+ * Decoding float chunks, one at a time. Times are two varints, then deltas of deltas. Scrapes are regular and values keep
+ * their XOR window, so the branches go the same way for long stretches; then the position of the next sample
  * depends on nothing that has to be loaded first, and the processor works on several samples at once.
  */
 #include "lib/tsdb/xor.h"
 
 #include "lib/base/dec.h"
 #include "lib/tsdb/chunk.h"
+#include "lib/tsdb/dod.h"
 #include "lib/tsdb/float_chunk.h"
 
 #include <errno.h>
@@ -63,32 +60,6 @@ int float_chunk_first(uint8_t encoding, const uint8_t *data, size_t size, uint64
 	return d.err;
 }
 
-/* The n bits below the top `skip` of w, as a field of a delta of deltas. */
-static inline uint64_t dod_field(uint64_t w, unsigned skip, unsigned n)
-{
-	uint64_t bits = w << skip >> (64 - n);
-	return bits > 1ull << (n - 1) ? bits - (1ull << n) : bits;
-}
-
-/* Reads a delta of deltas whose first bit, on top of w, is set. */
-static inline uint64_t read_dod(struct bit_reader *r, uint64_t w)
-{
-	if (!(w >> 62 & 1)) {
-		r->pos += 2 + 14;
-		return dod_field(w, 2, 14);
-	}
-	if (!(w >> 61 & 1)) {
-		r->pos += 3 + 17;
-		return dod_field(w, 3, 17);
-	}
-	if (!(w >> 60 & 1)) {
-		r->pos += 4 + 20;
-		return dod_field(w, 4, 20);
-	}
-	r->pos += 4;
-	return bits_get(r, 64);
-}
-
 bool xor_decode(struct bit_reader r, size_t n, int64_t *t_out, uint64_t *v_out)
 {
 	uint64_t t, delta = 0, x;
@@ -118,7 +89,7 @@ bool xor_decode(struct bit_reader r, size_t n, int64_t *t_out, uint64_t *v_out)
 			continue;
 		}
 		if (w >> 63) {
-			delta += read_dod(&r, w);
+			delta += dod_read(&r, w);
 			w = bits_peek_at(&r, r.pos);
 		} else {
 			w <<= 1; /* BITS_PEEK - 1 are left */
@@ -149,6 +120,11 @@ bool xor_decode(struct bit_reader r, size_t n, int64_t *t_out, uint64_t *v_out)
 static uint64_t min_bits(size_t n, unsigned bits_a_sample)
 {
 	return (n > 0 ? FIRST_MIN_BITS : 0) + (n > 1 ? SECOND_MIN_BITS + (n - 2) * bits_a_sample : 0);
+}
+
+bool xor_may_hold(size_t bytes, size_t n)
+{
+	return min_bits(n, XOR_MIN_BITS) <= (uint64_t)bytes * 8;
 }
 
 bool float_chunk_has_starts(uint8_t encoding, const uint8_t *data, size_t size)

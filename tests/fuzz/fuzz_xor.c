@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A byte of encoding and a float chunk's data. What decodes must come back when it is encoded again, whatever
- * switches the encoder is told of.
+ * switches the encoder is told of; and in company of other chunks it must decode, or not, as it does alone.
  */
 #include "lib/tsdb/chunk.h"
 #include "lib/tsdb/xor.h"
+#include "lib/tsdb/xor_lanes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -44,6 +45,37 @@ static void decode_with_starts(const uint8_t *data, size_t n, const struct float
 	float_columns_fini(&got);
 }
 
+/* The input's ends, each as a chunk. */
+static void decode_side_by_side(const uint8_t *data, size_t n)
+{
+	static struct xor_lanes lanes;
+	struct float_columns alone = { 0 }, together = { 0 };
+	size_t first_bad = XOR_LANES, bad;
+	xor_lanes_clear(&lanes);
+	for (size_t at = 0; at < n && !xor_lanes_are_full(&lanes); at++) {
+		if (!xor_lanes_add(&lanes, data + at, n - at, alone.len))
+			continue;
+		uint32_t count = lanes.lane[lanes.n - 1].n;
+		if (float_chunk_decode(CHUNK_XOR, data + at, n - at, &alone, NULL) == 0)
+			continue;
+		first_bad = MIN_OF(first_bad, lanes.n - 1);
+		float_columns_reserve(&alone, count);
+		memset(alone.t + alone.len, 0, count * sizeof *alone.t);
+		memset(alone.v + alone.len, 0, count * sizeof *alone.v);
+		alone.len += count;
+	}
+	float_columns_reserve(&together, alone.len);
+	int r = xor_lanes_decode(&lanes, together.t, together.v, &bad);
+	if (r < 0 ? bad != first_bad : first_bad < XOR_LANES)
+		abort();
+	if (r == 0 && alone.len &&
+		(memcmp(alone.t, together.t, alone.len * sizeof *alone.t) ||
+			memcmp(alone.v, together.v, alone.len * sizeof *alone.v)))
+		abort();
+	float_columns_fini(&alone);
+	float_columns_fini(&together);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct float_columns samples = { 0 };
@@ -57,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		encode_again(&samples, data, n, true);
 	}
 	decode_with_starts(data, n, &samples);
+	decode_side_by_side(data + 1, n - 1);
 	float_columns_fini(&samples);
 	return 0;
 }
