@@ -182,6 +182,11 @@ void api_call_fail_source(struct api_call *c, int r, const struct err *e)
 		api_call_fail(c, API_EXECUTION, "%s", e->msg);
 }
 
+void api_call_send(struct api_call *c)
+{
+	http_reply_end(c->reply, !c->is_broken);
+}
+
 void api_call_give(struct api_call *c, const char *data_json)
 {
 	api_call_begin(c);

@@ -71,6 +71,9 @@ void api_call_fail_param(struct api_call *c, const char *name, const char *words
 /* A query of the source failed: by r, whose error is e. */
 void api_call_fail_source(struct api_call *c, int r, const struct err *e);
 
+/* Lets the answer leave, to which nothing is added any more; else it leaves when the endpoint returns. */
+void api_call_send(struct api_call *c);
+
 /* Takes an answer that is known beforehand. */
 void api_call_give(struct api_call *c, const char *data_json);
 

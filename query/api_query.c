@@ -237,17 +237,20 @@ static void run(struct api_call *c, struct asked *a)
 	a->options.timeout_ms = MAX_OF(1, a->options.timeout_ms - a->queued_us / 1000);
 	w.has_turn = true;
 	promql_run(c->api->o.source, &a->options, &a->query, &sink, &result);
-	if (w.has_turn)
-		admission_leave(c->api->admission);
-	/* A large query leaves holes in the heap of each thread that it had, which nobody else may come to fill. */
-	if (result.stats.memory_peak_bytes > TRIM_BYTES)
-		malloc_trim(0);
 	metric_add(metric_of(&queries, name_of(result.error)), 1);
 	if (result.error == PROMQL_OK)
 		finish(c, a, &w, &result);
 	else
 		fail(c, &result);
+	api_call_send(c);
+	/* The client needn't wait for this; the next query, for which there may be no memory beside this one's, must. */
+	bool is_large = result.stats.memory_peak_bytes > TRIM_BYTES;
 	promql_result_fini(&result);
+	/* A large query leaves holes in the heap of each thread that it had, which nobody else may come to fill. */
+	if (is_large)
+		malloc_trim(0);
+	if (w.has_turn)
+		admission_leave(c->api->admission);
 }
 
 /* timeout, lookback_delta, limit and the query itself; false: the call has failed. */

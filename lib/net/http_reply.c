@@ -23,7 +23,7 @@ struct http_reply {
 	struct header headers[HEADERS_MAX];
 	size_t n_headers;
 	struct buf plain, packed;
-	bool takes_gzip, is_gzip;
+	bool takes_gzip, is_gzip, has_ended;
 	z_stream gzip;
 
 	atomic_bool is_gone;
@@ -236,6 +236,9 @@ bool http_reply_start_over(struct http_reply *r)
 
 void http_reply_end(struct http_reply *r, bool is_whole)
 {
+	if (r->has_ended)
+		return;
+	r->has_ended = true;
 	if (r->takes_gzip && r->plain.len >= GZIP_LEAST_BYTES)
 		begin_gzip(r);
 	if (is_whole)

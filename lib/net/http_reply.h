@@ -61,7 +61,7 @@ int http_reply_wait_for_room(struct http_reply *r, int ms);
 /* Forgets the body. False: part of it has left, nothing is forgotten. */
 bool http_reply_start_over(struct http_reply *r);
 
-/* The last call of the writer: `is_whole`, or it breaks off. */
+/* The last call of the writer, which may be made again for nothing: `is_whole`, or it breaks off. */
 void http_reply_end(struct http_reply *r, bool is_whole);
 
 /* True once the client has gone: for promql_query.cancel. */

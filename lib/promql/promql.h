@@ -79,8 +79,10 @@ struct promql_result {
 	struct buf message;              /* of an error */
 	struct annotations *annotations; /* may be NULL */
 	struct promql_stats stats;
+	struct running *run; /* what the query has of memory and threads, until promql_result_fini */
 };
 
+/* Lets go of what the query has read and computed, which may take a while: the asker needn't wait for it. */
 void promql_result_fini(struct promql_result *r);
 
 /*

@@ -9,7 +9,8 @@
 #include <errno.h>
 
 struct running {
-	struct exec x;
+	struct exec x; /* once it is_begun */
+	bool is_begun;
 	struct budget budget;
 	struct arena *arena; /* of the tree */
 	struct expr *tree;
@@ -102,6 +103,7 @@ static void run_plan(struct running *run, const struct promql_options *o, struct
 {
 	struct exec *x = &run->x;
 	exec_init(x, source, &run->budget, o->threads);
+	run->is_begun = true;
 	x->threads_after_us = o->threads_after_us;
 	x->max_samples = o->max_samples;
 	x->until_us = o->timeout_ms ? clock_monotonic_us() + o->timeout_ms * 1000 : 0;
@@ -125,26 +127,36 @@ static void run_plan(struct running *run, const struct promql_options *o, struct
 void promql_run(struct series_source *source, const struct promql_options *o, const struct promql_query *q,
 	const struct promql_sink *sink, struct promql_result *result)
 {
-	struct running run = { .budget.limit = o->memory_limit, .q = q, .result = result };
+	struct running *run = xcalloc(1, sizeof *run);
 	int64_t began = clock_monotonic_us();
-	*result = (struct promql_result){ 0 };
-	run.arena = arena_new(&run.budget);
-	int r = understand(&run, o);
+	*result = (struct promql_result){ .run = run };
+	run->budget.limit = o->memory_limit;
+	run->q = q;
+	run->result = result;
+	run->arena = arena_new(&run->budget);
+	int r = understand(run, o);
 	result->stats.prepare_us = clock_monotonic_us() - began;
 	if (r == 0) {
-		run_plan(&run, o, source, sink);
-		plan_fini(&run.plan);
-		exec_fini(&run.x);
+		run_plan(run, o, source, sink);
 		result->stats.run_us = clock_monotonic_us() - began - result->stats.prepare_us;
-	} else {
-		plan_fini(&run.plan);
 	}
-	promql_free(run.tree);
-	arena_free(run.arena);
+}
+
+static void running_free(struct running *run)
+{
+	if (!run)
+		return;
+	plan_fini(&run->plan);
+	if (run->is_begun)
+		exec_fini(&run->x);
+	promql_free(run->tree);
+	arena_free(run->arena);
+	free(run);
 }
 
 void promql_result_fini(struct promql_result *r)
 {
+	running_free(r->run);
 	buf_fini(&r->message);
 	annotations_free(r->annotations);
 	*r = (struct promql_result){ 0 };

@@ -93,6 +93,29 @@ TEST(a_query_that_ends_badly_says_how)
 	CHECK_STR(e.message, "the disk is gone");
 }
 
+TEST(what_a_query_holds_goes_with_its_result)
+{
+	static const char *const queries[] = { "m", "m{", "m[1m]", "sum(m)" };
+	auto_of(memory_source) struct memory_source *m = some_series(50);
+	struct promql_sink sink = { .begin = take_begin, .series = take_series, .string = take_string };
+	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+		struct ending e = { 0 };
+		struct promql_query q = { .text = queries[i],
+			.n = strlen(queries[i]),
+			.is_range = true,
+			.end = 60000,
+			.step = 60000 };
+		struct promql_options o = { .threads = 2 };
+		struct promql_result r;
+		sink.arg = &e;
+		promql_run(memory_source_of(m), &o, &q, &sink, &r);
+		CHECK(r.run);
+		promql_result_fini(&r);
+		CHECK(!r.run);
+		promql_result_fini(&r);
+	}
+}
+
 TEST(an_answer_that_nobody_wants_any_more_is_not_computed_further)
 {
 	auto_of(memory_source) struct memory_source *m = some_series(500);
