@@ -256,7 +256,7 @@ TEST(a_query_that_takes_too_long_times_out)
 	stop();
 }
 
-/* Asks for an answer of 14 MB, and reads nothing of it. */
+/* Asks for an answer of 14 MB, and reads nothing of it. In HTTP/1.0, so that it comes without chunks. */
 static int ask_for_much(void)
 {
 	auto_buf struct buf query = { 0 }, request = { 0 };
@@ -265,7 +265,7 @@ static int ask_for_much(void)
 		buf_printf(&query, "+or+label_replace(up,\"x\",\"%d\",\"\",\"\")", i);
 	buf_add_str(&query, "&start=0&end=1099.9&step=0.1");
 	buf_printf(&request,
-		"POST /api/v1/query_range HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n"
+		"POST /api/v1/query_range HTTP/1.0\r\nHost: x\r\nContent-Length: %zu\r\n"
 		"Content-Type: application/x-www-form-urlencoded\r\n\r\n%s",
 		query.len, buf_str(&query));
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(http_server_port(server)) };
@@ -293,7 +293,7 @@ TEST(clients_that_do_not_read_keep_no_turn_and_get_it_all_when_they_do)
 	for (ssize_t n = 1; n > 0; got.len += (size_t)MAX_OF(n, 0))
 		n = read(fds[0], buf_reserve(&got, 1 << 20), 1 << 20);
 	CHECK(got.len > 10000000);
-	CHECK_HAS(buf_str(&got) + got.len - 20, "}]}}\r\n0\r\n\r\n");
+	CHECK_STR(buf_str(&got) + got.len - 6, "]]}]}}");
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
 	stop();
