@@ -45,7 +45,8 @@ PKG_CFLAGS   = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS) 2>/dev/
 PKG_LIBS     = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS) 2>/dev/null))$(PKG_LIBS)
 CPPFLAGS_ALL = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=314 -DTHANOSFS_VERSION='"$(VERSION)"' \
 	$(PKG_CFLAGS) $(CPPFLAGS)
-CFLAGS_ALL   = -std=gnu17 -pthread $(OPT) $(WARN) $(WARN_C) $(CFLAGS)
+# Answers have the same bits whatever instructions a processor has: no product is added without being rounded.
+CFLAGS_ALL   = -std=gnu17 -pthread -ffp-contract=off $(OPT) $(WARN) $(WARN_C) $(CFLAGS)
 CXXFLAGS_ALL = -std=c++17 -pthread $(OPT) $(WARN) $(CXXFLAGS)
 LDFLAGS_ALL  = -pthread $(OPT) $(LDFLAGS)
 LIBS_ALL     = $(PKG_LIBS) -lm $(LIBS)

@@ -9,7 +9,7 @@
 #include "lib/promql/extrapolate.h"
 #include "lib/promql/range_kernels.h"
 #include "lib/promql/rate_histogram.h"
-#include "lib/promql/rate_pairs.h"
+#include "lib/promql/rate_batch.h"
 
 struct rate_kind {
 	bool is_counter, is_rate;
@@ -116,8 +116,8 @@ static int rate(const struct range_series *s, struct row *out, struct rate_kind 
 	} else if (kind.is_counter) {
 		find_resets(&s->f, &resets);
 	}
-	if (rate_pairs_can(s)) {
-		rate_pairs(s, resets.k, resets.n, kind.is_counter, kind.is_rate, out);
+	if (rate_batch_can(s)) {
+		rate_batch(s, resets.k, resets.n, kind.is_counter, kind.is_rate, out);
 		return 0;
 	}
 	int r = 0;
