@@ -13,7 +13,7 @@
 
 #define STEPS_MOST 11000
 #define TRIM_BYTES (64u << 20)
-#define ALONE_US   200 /* about as long as to start threads and to end them */
+#define ALONE_US   500 /* what a query takes that isn't worth threads: to start and end them is a fifth of it */
 
 METRIC_FAMILY(
 	queries, METRIC_TYPE_COUNTER, "thanosfs_query_queries_total", "Queries by how they ended.", "result");

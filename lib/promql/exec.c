@@ -163,8 +163,6 @@ static bool calls_others(struct exec *x)
  */
 static void together(struct exec *x, size_t n, void (*fn)(void *arg, unsigned number), void *arg)
 {
-	if (!x->alone_until_us)
-		x->alone_until_us = clock_monotonic_us() + x->threads_after_us;
 	x->has_called_others = false;
 	bool is_for_all = n > 1 && (x->pool || calls_others(x));
 	if (!is_for_all) {
@@ -178,19 +176,23 @@ static void together(struct exec *x, size_t n, void (*fn)(void *arg, unsigned nu
 	thread_pool_run(x->pool, fn, arg);
 }
 
-/* Rows are taken a few at a time, so that neighbours, which lie beside each other on the disk, are mostly read by one thread. */
+/*
+ * Rows are taken a few at a time, so that neighbours, which lie beside each other on the disk, are mostly read by one thread; but one by one
+ * while there is one thread only, which is to see soon that it takes long.
+ */
 static void take_part(void *arg, unsigned number)
 {
 	struct share *s = arg;
 	struct worker *w = &s->exec->workers[number];
 	struct interrupt *before = interrupt_enter(&w->interrupt);
+	size_t batch = s->exec->pool ? s->batch : 1;
 	at_work = w;
 	while (!atomic_load_explicit(&s->r, memory_order_relaxed)) {
 		size_t i = atomic_load_explicit(&s->next, memory_order_relaxed);
 		if (i >= s->n || (number == 0 && s->n - i > 1 && calls_others(s->exec)))
 			break;
-		i = atomic_fetch_add_explicit(&s->next, s->batch, memory_order_relaxed);
-		size_t end = MIN_OF(i + s->batch, s->n); /* i may be past it by now */
+		i = atomic_fetch_add_explicit(&s->next, batch, memory_order_relaxed);
+		size_t end = MIN_OF(i + batch, s->n); /* i may be past it by now */
 		int r = 0;
 		for (; i < end && r == 0; i++)
 			r = do_one(w, s->fn, s->arg, i);

@@ -81,8 +81,7 @@ struct exec {
 
 	pthread_mutex_t lock; /* of error */
 	struct worker *workers;
-	int64_t threads_after_us; /* of the first rows' computing; until then one thread does it all */
-	int64_t alone_until_us;   /* 0: no row was computed yet */
+	int64_t alone_until_us; /* by the monotonic clock: before it no thread is started; 0: they are at once */
 	bool has_called_others;
 	struct thread_pool *pool; /* made when it is first of use */
 };

@@ -26,7 +26,7 @@ struct promql_options {
 	uint64_t max_samples;     /* 0: none */
 	uint64_t memory_limit;    /* bytes; 0: none */
 	unsigned threads;         /* 0: one a core */
-	int64_t threads_after_us; /* a query that is computed sooner takes one thread only */
+	int64_t threads_after_us; /* a query that is over sooner takes one thread only */
 	int64_t default_step_ms;  /* of subqueries without a step; 0: 1 min */
 	struct promql_features features;
 	bool delayed_name_removal;

@@ -104,7 +104,7 @@ static void run_plan(struct running *run, const struct promql_options *o, struct
 	struct exec *x = &run->x;
 	exec_init(x, source, &run->budget, o->threads);
 	run->is_begun = true;
-	x->threads_after_us = o->threads_after_us;
+	x->alone_until_us = o->threads_after_us ? clock_monotonic_us() + o->threads_after_us : 0;
 	x->max_samples = o->max_samples;
 	x->until_us = o->timeout_ms ? clock_monotonic_us() + o->timeout_ms * 1000 : 0;
 	x->cancel = run->q->cancel;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lib/promql/exec.c, op.c, row.c, thread_pool.c: rows are shared out, each is done once, and a run ends when it must. */
+#include "lib/base/clock.h"
 #include "lib/promql/op.h"
 #include "lib/promql/thread_pool.h"
 #include "tests/support/test.h"
@@ -57,7 +58,7 @@ TEST(threads_are_started_for_a_run_that_goes_on_for_a_while)
 	struct exec x;
 	struct tally t = { .fails_at = ROWS, .cancels_at = ROWS };
 	exec_init(&x, NULL, NULL, 4);
-	x.threads_after_us = 3600000000;
+	x.alone_until_us = INT64_MAX;
 	CHECK_INT(exec_rows(&x, ROWS, count_row, &t), 0);
 	CHECK_INT(t.workers, 1);
 	CHECK(!x.pool);
@@ -67,7 +68,7 @@ TEST(threads_are_started_for_a_run_that_goes_on_for_a_while)
 	for (size_t n = 1; n <= 300; n = n < 4 ? n + 1 : n * 10) {
 		t = (struct tally){ .fails_at = ROWS, .cancels_at = ROWS };
 		exec_init(&x, NULL, NULL, 4);
-		x.threads_after_us = 1000;
+		x.alone_until_us = clock_monotonic_us() + 1000;
 		for (int round = 1; round <= 3; round++) {
 			CHECK_INT(exec_rows(&x, n, count_slow_row, &t), 0);
 			for (size_t i = 0; i < n; i++)
@@ -234,7 +235,7 @@ TEST(threads_join_rows_in_order_that_one_has_begun)
 		struct exec x;
 		struct parade p = parade;
 		exec_init(&x, NULL, NULL, 4);
-		x.threads_after_us = after_us;
+		x.alone_until_us = clock_monotonic_us() + after_us;
 		CHECK_INT(go_by(&p, &x, 10, 1000), 0);
 		CHECK_INT(p.begun, ROWS);
 		CHECK_INT(p.given, ROWS);
