@@ -8,8 +8,8 @@
 #include "lib/promql/extended_range.h"
 #include "lib/promql/extrapolate.h"
 #include "lib/promql/range_kernels.h"
-#include "lib/promql/rate_histogram.h"
 #include "lib/promql/rate_batch.h"
+#include "lib/promql/rate_histogram.h"
 
 struct rate_kind {
 	bool is_counter, is_rate;
