@@ -27,7 +27,8 @@ struct maker {
 	struct buf bytes; /* frames */
 	VEC(struct loose_slot) loose;
 	VEC(uint64_t) todo,
-		late; /* offsets of slots: to be made now, and after what they need was announced */
+		late;         /* offsets of slots: to be made now, and after what they need was announced */
+	uint64_t expected_to; /* the offset up to which bases of slots were fetched ahead */
 	struct source_ranges announced, later;
 	struct maker *next;
 };

@@ -189,6 +189,7 @@ static int look(struct merged_block *b, struct holdings *h, struct maker *k, str
 	uint32_t segment, uint64_t at, uint64_t n, struct err *e)
 {
 	k->todo.len = k->late.len = k->loose.len = k->announced.len = k->later.len = 0;
+	k->expected_to = 0;
 	buf_reset(&k->bytes);
 	buf_reserve(&k->bytes, 1); /* a slot without data still has a place in it */
 	int r = slot_map_seek(h->map, &k->cursor, segment, at, e);
@@ -244,11 +245,28 @@ static void make_one(struct merged_block *b, struct maker *k, struct made_slots 
 		k->bytes.len = start;
 }
 
-/* Makes what is in k->todo and nobody else is at; the rest, and what needs more than its base, goes to k->late. */
-static int make_claimed(struct merged_block *b, struct holdings *h, struct maker *k, struct made_slots *made,
+/* Has the bases of the slots from the cursor on decoded together, as far as they stand in its block of the map and are still to be made. */
+static void expect_bases(struct maker *k, struct made_slots *made)
+{
+	uint64_t last = k->todo.data[k->todo.len - 1];
+	slot_merger_expect_none(k->merger);
+	for (size_t i = k->cursor.at; i < k->cursor.slots.len; i++) {
+		const struct mapped_slot *s = &k->cursor.slots.data[i];
+		if (s->offset > last)
+			break;
+		if (!made_slots_has(made, s->number) && slot_decodes_base(&s->slot) &&
+			!slot_merger_expect(k->merger, &s->slot, source_reader_slots(k->reader)))
+			break;
+		if (source_reader_put_off(k->reader))
+			slot_merger_unexpect(k->merger);
+		k->expected_to = (uint64_t)s->offset + 1;
+	}
+	slot_merger_expect_end(k->merger);
+}
+
+static int make_each(struct merged_block *b, struct holdings *h, struct maker *k, struct made_slots *made,
 	uint32_t segment, bool *incomplete, struct err *e)
 {
-	source_reader_expect(k->reader, &k->announced, &k->later);
 	vec_each (offset, &k->todo) {
 		const struct mapped_slot *s = seek_slot(h, k, segment, *offset, e);
 		if (!s)
@@ -259,11 +277,23 @@ static int make_claimed(struct merged_block *b, struct holdings *h, struct maker
 			vec_push(&k->late, *offset);
 			continue;
 		}
+		if (*offset >= k->expected_to)
+			expect_bases(k, made);
 		uint64_t number = s->number;
 		make_one(b, k, made, s, incomplete);
 		made_slots_unclaim(made, number);
 	}
 	return 0;
+}
+
+/* Makes what is in k->todo and nobody else is at; the rest, and what needs more than its base, goes to k->late. */
+static int make_claimed(struct merged_block *b, struct holdings *h, struct maker *k, struct made_slots *made,
+	uint32_t segment, bool *incomplete, struct err *e)
+{
+	source_reader_expect(k->reader, &k->announced, &k->later);
+	int r = make_each(b, h, k, made, segment, incomplete, e);
+	slot_merger_expect_none(k->merger); /* what couldn't be had may be had the next time */
+	return r;
 }
 
 int merged_slots_make(struct merged_block *b, struct holdings *h, struct maker *k, struct made_slots *made,

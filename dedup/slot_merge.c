@@ -47,7 +47,43 @@ void slot_merger_free(struct slot_merger *m)
 	vec_fini(&m->picks);
 	buf_fini(&m->data);
 	buf_fini(&m->base);
+	slot_bases_fini(&m->expected);
 	free(m);
+}
+
+void slot_merger_expect_none(struct slot_merger *m)
+{
+	slot_bases_clear(&m->expected);
+}
+
+bool slot_merger_expect(struct slot_merger *m, const struct slot *slot, struct slot_reader *reader)
+{
+	if (slot_bases_are_full(&m->expected))
+		return false;
+	slot_bases_add(&m->expected, slot, reader);
+	return true;
+}
+
+void slot_merger_unexpect(struct slot_merger *m)
+{
+	slot_bases_forget_last(&m->expected);
+}
+
+void slot_merger_expect_end(struct slot_merger *m)
+{
+	slot_bases_decode(&m->expected);
+}
+
+bool slot_merger_expects(const struct slot_merger *m, const struct slot *slot)
+{
+	return slot_bases_find(&m->expected, &slot->sources[0]) != NULL;
+}
+
+static int fetch_base(
+	struct slot_merger *m, const struct slot_source *s, struct slot_reader *reader, struct chunk *c)
+{
+	const struct slot_base *base = slot_bases_find(&m->expected, s);
+	return base ? slot_base_chunk(&m->expected, base, c) : reader->chunk(reader, s, c);
 }
 
 /*
@@ -213,6 +249,17 @@ bool slot_needs_all(const struct slot *slot, enum dedup_func func)
 	return false;
 }
 
+static bool is_base_alone(const struct slot *slot)
+{
+	return slot->n_sources == 1 && !slot->sources[0].tombstoned_series && slot->from != INT64_MIN &&
+	       slot->left == INT64_MIN && slot->right == INT64_MAX;
+}
+
+bool slot_decodes_base(const struct slot *slot)
+{
+	return slot->n_sources && slot->sources[0].role == SLOT_MEMBER && !is_base_alone(slot);
+}
+
 static void serve_base(struct slot_merger *m, struct buf *out, struct slot_result *result)
 {
 	buf_add(out, m->base.data, m->base.len);
@@ -230,11 +277,10 @@ static enum base_state base_serves(struct slot_merger *m, const struct slot *slo
 	struct slot_reader *reader, struct buf *out, struct whole_base *whole, struct slot_result *result)
 {
 	const struct slot_source *base = &slot->sources[0];
-	bool is_alone = slot->n_sources == 1 && !base->tombstoned_series && slot->from != INT64_MIN &&
-			slot->left == INT64_MIN && slot->right == INT64_MAX;
+	bool is_alone = is_base_alone(slot);
 	bool only_of_rank = members == 1 || slot->sources[1].rank != base->rank;
 	struct chunk c;
-	int r = reader->chunk(reader, base, &c);
+	int r = fetch_base(m, base, reader, &c);
 	result->unavailable |= r < 0 && r != -EBADMSG;
 	if (r < 0)
 		return BASE_MERGES;

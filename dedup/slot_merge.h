@@ -45,6 +45,20 @@ struct slot_result {
  */
 bool slot_needs_all(const struct slot *slot, enum dedup_func func);
 
+/* Whether its base will be decoded: not where there is none, or its frame is the content for sure. */
+bool slot_decodes_base(const struct slot *slot);
+
+/*
+ * For slots that are merged next, so that their bases are decoded together: expect_none, expect for each of them, then expect_end. expect
+ * fetches the base; false: there is no room for more. Who finds out that it can't be had now, and will have it later, calls unexpect.
+ * What is expected changes no result, and need not be merged.
+ */
+void slot_merger_expect_none(struct slot_merger *m);
+bool slot_merger_expect(struct slot_merger *m, const struct slot *slot, struct slot_reader *reader);
+void slot_merger_unexpect(struct slot_merger *m);
+void slot_merger_expect_end(struct slot_merger *m);
+bool slot_merger_expects(const struct slot_merger *m, const struct slot *slot);
+
 /* Appends the slot's frame to `out`: at most slot->capacity bytes. */
 void slot_merge(struct slot_merger *m, const struct slot *slot, struct slot_reader *reader, struct buf *out,
 	struct slot_result *result);

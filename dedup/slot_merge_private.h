@@ -6,6 +6,7 @@
 #ifndef DEDUP_SLOT_MERGE_PRIVATE_H
 #define DEDUP_SLOT_MERGE_PRIVATE_H
 
+#include "dedup/slot_bases.h"
 #include "dedup/slot_merge.h"
 #include "dedup/timeline.h"
 #include "lib/base/vec.h"
@@ -51,6 +52,7 @@ struct slot_merger {
 	struct picks picks;
 	struct buf data; /* of the chunk that is being encoded */
 	struct buf base; /* the base's frame, for when the merge doesn't fit */
+	struct slot_bases expected;
 };
 
 static inline bool is_histogram_encoding(uint8_t encoding)

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define SLOTS    2000
+#define AT_ONCE  16 /* whose bases are decoded together */
 #define SAMPLES  120
 #define GAP      12 /* samples that the base misses */
 #define REPLICAS 2
@@ -112,6 +113,28 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static struct slot slot_of(const struct frames *f, size_t i)
+{
+	return (struct slot){ .from = BEGIN_MS,
+		.to = BEGIN_MS + SAMPLES * STEP_MS,
+		.left = BEGIN_MS - STEP_MS,
+		.right = BEGIN_MS + SAMPLES * STEP_MS,
+		.capacity = CAPACITY,
+		.n_sources = REPLICAS,
+		.sources = f->sources[i] };
+}
+
+/* As the mount does with the slots of a block of its map. */
+static void expect(struct slot_merger *m, struct frames *f, size_t from)
+{
+	slot_merger_expect_none(m);
+	for (size_t i = from; i < MIN_OF(from + AT_ONCE, (size_t)SLOTS); i++) {
+		struct slot slot = slot_of(f, i);
+		slot_merger_expect(m, &slot, &f->reader);
+	}
+	slot_merger_expect_end(m);
+}
+
 static void measure(const char *name, bool has_gap)
 {
 	struct frames *f = xcalloc(1, sizeof *f);
@@ -132,15 +155,11 @@ static void measure(const char *name, bool has_gap)
 		decoded = made = 0;
 		for (unsigned round = 0; round < ROUNDS; round++) {
 			for (size_t i = 0; i < SLOTS; i++) {
-				struct slot slot = { .from = BEGIN_MS,
-					.to = BEGIN_MS + SAMPLES * STEP_MS,
-					.left = BEGIN_MS - STEP_MS,
-					.right = BEGIN_MS + SAMPLES * STEP_MS,
-					.capacity = CAPACITY,
-					.n_sources = REPLICAS,
-					.sources = f->sources[i] };
+				struct slot slot = slot_of(f, i);
 				struct slot_result result;
 				buf_reset(&out);
+				if (i % AT_ONCE == 0)
+					expect(m, f, i);
 				slot_merge(m, &slot, &f->reader, &out, &result);
 				decoded += result.input_samples;
 				made += result.output_samples;

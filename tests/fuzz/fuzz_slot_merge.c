@@ -131,6 +131,22 @@ static void check_parts(
 		abort();
 }
 
+/* A base that was decoded in company changes nothing. */
+static void check_expected(
+	struct slot_merger *m, struct input *in, const struct slot *slot, const struct buf *want)
+{
+	auto_buf struct buf out = { 0 };
+	struct slot_result r;
+	slot_merger_expect_none(m);
+	while (slot_merger_expect(m, slot, &in->base))
+		;
+	slot_merger_expect_end(m);
+	slot_merge(m, slot, &in->base, &out, &r);
+	slot_merger_expect_none(m);
+	if (out.len != want->len || (out.len && memcmp(out.data, want->data, out.len)))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct dec d = dec_over(data, n);
@@ -175,6 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct slot_result r;
 	auto_buf struct buf out = { 0 };
 	slot_merge(m, &slot, &in.base, &out, &r);
+	check_expected(m, &in, &slot, &out);
 	if (r.no_data && out.len)
 		abort();
 	if (out.len > slot.capacity || r.n_parts > SLOT_OVERRIDE_MAX_PARTS)

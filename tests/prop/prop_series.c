@@ -236,6 +236,7 @@ static void read_series(struct world *w, enum dedup_func func, struct slot_overr
 	const struct planned_chunk *plan;
 	size_t n = layout_series(l, in.data, in.len, &plan);
 	struct buf frame = { 0 };
+	size_t expected_to = 0;
 	for (size_t i = 0; i < n; i++) {
 		if (i && plan[i].mint <= plan[i - 1].maxt)
 			fail(w, "planned chunks overlap", plan[i].mint);
@@ -247,6 +248,14 @@ static void read_series(struct world *w, enum dedup_func func, struct slot_overr
 		}
 		struct slot_result r;
 		buf_reset(&frame);
+		if (i >= expected_to) {
+			slot_merger_expect_none(m);
+			for (expected_to = i; expected_to < n; expected_to++)
+				if (plan[expected_to].is_slot && slot_decodes_base(&plan[expected_to].slot) &&
+					!slot_merger_expect(m, &plan[expected_to].slot, &reader.base))
+					break;
+			slot_merger_expect_end(m);
+		}
 		slot_merge(m, &plan[i].slot, &reader.base, &frame, &r);
 		if (r.no_data || r.unavailable || frame.len > plan[i].slot.capacity)
 			fail(w, "a slot without data, or too large", plan[i].mint);

@@ -4,6 +4,7 @@
 #include "dedup/timeline.h"
 #include "lib/tsdb/histogram.h"
 #include "lib/tsdb/xor.h"
+#include "lib/tsdb/xor_lanes.h"
 #include "tests/support/block_sketch.h"
 #include "tests/support/test.h"
 
@@ -123,6 +124,29 @@ static void add_histograms(
 	CHECK_INT(histogram_chunk_encode(picks, n, header, &b.data[s->source]), n);
 }
 
+/* A slot whose base was expected, `times` over, comes out the same. */
+static void merge_expected(unsigned times)
+{
+	auto_buf struct buf out = { 0 };
+	struct slot_result result;
+	struct bench before = b;
+	slot_merger_expect_none(b.merger);
+	for (unsigned i = 0; i < times; i++)
+		CHECK(slot_merger_expect(b.merger, &b.slot, &b.reader) == (i < XOR_LANES));
+	slot_merger_expect_end(b.merger);
+	slot_merge(b.merger, &b.slot, &b.reader, &out, &result);
+	slot_merger_expect_none(b.merger);
+	CHECK_INT(out.len, b.out.len);
+	CHECK(!out.len || !memcmp(out.data, b.out.data, out.len));
+	CHECK_INT(result.unavailable, b.result.unavailable);
+	CHECK_INT(result.no_data, b.result.no_data);
+	CHECK_INT(result.input_samples, b.result.input_samples);
+	CHECK_INT(result.output_samples, b.result.output_samples);
+	CHECK_INT(result.n_parts, b.result.n_parts);
+	memcpy(b.fetched, before.fetched, sizeof b.fetched);
+	b.corrupt = before.corrupt;
+}
+
 static void merge(void)
 {
 	struct err e;
@@ -132,6 +156,10 @@ static void merge(void)
 	b.got.list.len = 0;
 	slot_merge(b.merger, &b.slot, &b.reader, &b.out, &b.result);
 	CHECK(b.out.len <= b.slot.capacity);
+	if (b.slot.n_sources) {
+		merge_expected(1);
+		merge_expected(XOR_LANES + 1);
+	}
 	if (b.result.no_data) {
 		CHECK_INT(b.out.len, 0);
 		return;
@@ -561,6 +589,42 @@ TEST(the_same_merger_gives_the_same_bytes_again)
 		CHECK_INT(b.got.list.len, func == DEDUP_CHAIN ? 180 : b.got.list.len);
 		tear_down();
 	}
+}
+
+TEST(what_is_not_expected_after_all_is_fetched)
+{
+	set_up(DEDUP_COMPLETE, 1000 * S, 2000 * S);
+	b.slot.left = 990 * S;
+	b.slot.right = 2000 * S;
+	add_floats(0, SLOT_MEMBER, 1000, 1990, 0, 0);
+	add_floats(1, SLOT_MEMBER, 1003, 1993, 0, 0);
+	CHECK(slot_decodes_base(&b.slot));
+	b.fails[0] = -EAGAIN;
+	slot_merger_expect_none(b.merger);
+	CHECK(slot_merger_expect(b.merger, &b.slot, &b.reader));
+	slot_merger_unexpect(b.merger);
+	slot_merger_expect_end(b.merger);
+	b.fails[0] = 0;
+	slot_merge(b.merger, &b.slot, &b.reader, &b.out, &b.result);
+	CHECK(is_frame_of(0));
+	CHECK_INT(b.fetched[0], 2);
+	tear_down();
+}
+
+TEST(a_base_that_was_expected_is_fetched_once)
+{
+	set_up(DEDUP_COMPLETE, 1000 * S, 2000 * S);
+	b.slot.left = 990 * S;
+	b.slot.right = 2000 * S;
+	add_floats(0, SLOT_MEMBER, 1000, 1990, 0, 0);
+	add_floats(1, SLOT_MEMBER, 1003, 1993, 0, 0);
+	slot_merger_expect_none(b.merger);
+	CHECK(slot_merger_expect(b.merger, &b.slot, &b.reader));
+	slot_merger_expect_end(b.merger);
+	slot_merge(b.merger, &b.slot, &b.reader, &b.out, &b.result);
+	CHECK(is_frame_of(0));
+	CHECK_INT(b.fetched[0], 1);
+	tear_down();
 }
 
 TEST(a_slot_without_members_is_no_data)
