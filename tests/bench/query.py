@@ -4,8 +4,7 @@
 
 usage: query.py TSDB --build DIR --queries FILE --time SECONDS [--runs N] [--only NAME,...]
 
-Whatever is compared takes turns, the first to ask changing from round to round, and medians are compared. Before each request all is left
-alone for a moment: what a server clears away once an answer has left is no part of the next one's time. Times are the client's,
+Whatever is compared takes turns, the first to ask changing from round to round, and medians are compared. Times are the client's,
 from the request to the answer's last byte; those of processors, which say more on a busy machine, are all the server's
 threads'. What is measured, each printing its rows of the table:
  list    every query of FILE (a line each, as prometheus_pair.py reads it, those that fail as well), against Prometheus, and
@@ -24,7 +23,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import types
 import urllib.request
 
@@ -38,9 +36,6 @@ HEAVY = [("sum by (rate), 6 h/60 s", CPU, 6, 60), ("sum by (rate), 11 h/15 s", C
 METRICS = ["node_cpu_seconds_total", "http_request_duration_seconds_bucket"]
 
 
-REST = 0.03  # seconds before a request
-
-
 def span(a, hours, step):
     return types.SimpleNamespace(time=a.time, range=hours * 3600, step=step)
 
@@ -51,7 +46,6 @@ def in_turns(servers, runs, expr, instant, when):
     for run in range(runs + 1):
         for k in range(len(servers)):
             i = (k + run) % len(servers)
-            time.sleep(REST)
             before = servers[i].processor_seconds()
             answers[i], took = servers[i].ask(expr, instant, when)
             if run:
@@ -137,7 +131,6 @@ def measure_linear(a, work, stack):
         queries[k] = f'sum by (instance, cluster) (rate(node_cpu_seconds_total{{instance=~"{some}"}}[5m]))'
     for run in range(a.runs + 1):
         for k in factors if run % 2 else factors[::-1]:
-            time.sleep(REST)
             took = server.ask(queries[k], False, when)[1]
             if run:
                 times.setdefault(k, []).append(took)
