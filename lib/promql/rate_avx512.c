@@ -1,47 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/promql/rate_avx512.h"
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 
+#include "lib/base/avx512.h"
 #include "lib/promql/rate_usual.h"
 
 #include <immintrin.h>
 
-#define WITH_AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl")))
-#define INLINE      WITH_AVX512 __attribute__((always_inline)) static inline
-
-bool rate_avx512_is_there(void)
-{
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-}
-
-INLINE __m512d all(double x)
+AVX512_INLINE __m512d all(double x)
 {
 	return _mm512_set1_pd(x);
 }
 
-INLINE __m512i times_at(const int64_t *t, __m256i k, __mmask8 which)
+AVX512_INLINE __m512i times_at(const int64_t *t, __m256i k, __mmask8 which)
 {
 	return _mm512_mask_i32gather_epi64(_mm512_setzero_si512(), which, k, t, sizeof *t);
 }
 
-INLINE __m512d values_at(const double *v, __m256i k, __mmask8 which)
+AVX512_INLINE __m512d values_at(const double *v, __m256i k, __mmask8 which)
 {
 	return _mm512_mask_i32gather_pd(_mm512_setzero_pd(), which, k, v, sizeof *v);
 }
 
-INLINE __m512d span(__m512i from, __m512i to)
+AVX512_INLINE __m512d span(__m512i from, __m512i to)
 {
 	return _mm512_cvtepi64_pd(_mm512_sub_epi64(to, from));
 }
 
-INLINE __m512d seconds(__m512d ms)
+AVX512_INLINE __m512d seconds(__m512d ms)
 {
 	return _mm512_add_pd(_mm512_mul_pd(ms, all(RATE_MILLI_HIGH)), _mm512_mul_pd(ms, all(RATE_MILLI_LOW)));
 }
 
-WITH_AVX512 unsigned rate_avx512(
+AVX512 unsigned rate_avx512(
 	const struct range_series *s, uint32_t i, bool is_counter, double divisor, struct row *out)
 {
 	const __m256i one = _mm256_set1_epi32(1);
@@ -76,11 +68,6 @@ WITH_AVX512 unsigned rate_avx512(
 }
 
 #else
-
-bool rate_avx512_is_there(void)
-{
-	return false;
-}
 
 unsigned rate_avx512(
 	const struct range_series *s, uint32_t i, bool is_counter, double divisor, struct row *out)

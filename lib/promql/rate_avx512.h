@@ -7,8 +7,6 @@
 
 #define RATE_AVX512_STEPS 8
 
-bool rate_avx512_is_there(void);
-
 /*
  * Fills the cells of steps [i, i + RATE_AVX512_STEPS) whose windows are of the usual kind, in which no reset may lie. Returns as bits the steps
  * that are still to be done: unusual ones. `divisor` is in seconds, or 1.

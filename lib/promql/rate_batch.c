@@ -7,6 +7,7 @@
  */
 #include "lib/promql/rate_batch.h"
 
+#include "lib/base/avx512.h"
 #include "lib/promql/extrapolate.h"
 #include "lib/promql/rate_avx512.h"
 #include "lib/promql/rate_usual.h"
@@ -117,7 +118,7 @@ void rate_batch(const struct range_series *s, const uint32_t *resets, size_t n_r
 		.divisor =
 			is_rate ? (double)s->input->range_ms / 1000 : 1, /* dividing by 1 changes nothing */
 		.out = out };
-	bool has_avx512 = rate_avx512_is_there();
+	bool has_avx512 = avx512_is_there();
 	for (uint32_t i = 0; i < s->n;) {
 		if (!has_avx512 || s->n - i < RATE_AVX512_STEPS || !has_no_reset(&j, i, RATE_AVX512_STEPS)) {
 			add_step(&j, i++);

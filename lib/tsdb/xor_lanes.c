@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/tsdb/xor_lanes.h"
 
+#include "lib/base/avx512.h"
 #include "lib/base/mem.h"
 #include "lib/tsdb/float_chunk.h"
 #include "lib/tsdb/xor.h"
@@ -57,7 +58,7 @@ static unsigned decode_together(const struct xor_lanes *l, int64_t *t, uint64_t 
 
 int xor_lanes_decode(const struct xor_lanes *l, int64_t *t, uint64_t *v, size_t *bad)
 {
-	unsigned done = xor_avx512_is_there() ? decode_together(l, t, v) : 0;
+	unsigned done = avx512_is_there() ? decode_together(l, t, v) : 0;
 	for (size_t i = 0; i < l->n; i++)
 		if (!(done >> i & 1) && !decode_one(l, &l->lane[i], t, v)) {
 			*bad = i;

@@ -8,17 +8,15 @@
  */
 #include "lib/tsdb/xor_lanes_avx512.h"
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 
+#include "lib/base/avx512.h"
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/tsdb/dod.h"
 #include "lib/tsdb/xor_value.h"
 
 #include <immintrin.h>
-
-#define WITH_AVX512 __attribute__((target("avx512f,avx512dq,avx512bw")))
-#define INLINE      WITH_AVX512 __attribute__((always_inline)) static inline
 
 #define GROUP        8
 #define OVER_BITS    8 /* how far behind the end a position may stand */
@@ -34,19 +32,13 @@ struct group {
 	__mmask8 is_bad;
 };
 
-bool xor_avx512_is_there(void)
-{
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-	       __builtin_cpu_supports("avx512bw");
-}
-
-INLINE __m512i all(uint64_t x)
+AVX512_INLINE __m512i all(uint64_t x)
 {
 	return _mm512_set1_epi64((long long)x);
 }
 
 /* bits_peek_at of each lane. */
-INLINE __m512i peek(const uint8_t *bytes, __m512i at)
+AVX512_INLINE __m512i peek(const uint8_t *bytes, __m512i at)
 {
 	const __m512i reversed =
 		_mm512_broadcast_i32x4(_mm_set_epi64x(0x08090a0b0c0d0e0f, 0x0001020304050607));
@@ -73,7 +65,7 @@ __attribute__((noinline, cold)) static uint64_t read_long_dod(const uint8_t *byt
 	return dod;
 }
 
-INLINE void read_long_dods(const uint8_t *bytes, unsigned lanes, __m512i *at, __m512i *delta)
+AVX512_INLINE void read_long_dods(const uint8_t *bytes, unsigned lanes, __m512i *at, __m512i *delta)
 {
 	_Alignas(64) uint64_t positions[GROUP], deltas[GROUP];
 	_mm512_store_si512(positions, *at);
@@ -87,7 +79,7 @@ INLINE void read_long_dods(const uint8_t *bytes, unsigned lanes, __m512i *at, __
 }
 
 /* Reads what moves the deltas. Returns what follows it: the bits of the value. */
-INLINE __m512i read_dods(const uint8_t *bytes, __mmask8 alive, __m512i *at, __m512i *delta)
+AVX512_INLINE __m512i read_dods(const uint8_t *bytes, __mmask8 alive, __m512i *at, __m512i *delta)
 {
 	__m512i w = peek(bytes, *at);
 	__mmask8 some = _mm512_movepi64_mask(w),
@@ -108,7 +100,7 @@ INLINE __m512i read_dods(const uint8_t *bytes, __mmask8 alive, __m512i *at, __m5
 }
 
 /* Reads the values, whose first bits, at least 41 of them, are on top of w. */
-INLINE void read_values(const uint8_t *bytes, __mmask8 alive, __m512i w, __m512i *at, struct group *g)
+AVX512_INLINE void read_values(const uint8_t *bytes, __mmask8 alive, __m512i w, __m512i *at, struct group *g)
 {
 	__mmask8 changed = _mm512_movepi64_mask(w), renewed = _mm512_cmpge_epu64_mask(w, all(3ull << 62));
 	__m512i leading = _mm512_srli_epi64(_mm512_slli_epi64(w, 2), 59);
@@ -131,7 +123,7 @@ INLINE void read_values(const uint8_t *bytes, __mmask8 alive, __m512i w, __m512i
 }
 
 /* Decodes the next sample of those lanes. The others stay where they are, and what they give means nothing. */
-INLINE void step(struct group *g, const uint8_t *bytes, __mmask8 alive, __m512i *t, __m512i *v)
+AVX512_INLINE void step(struct group *g, const uint8_t *bytes, __mmask8 alive, __m512i *t, __m512i *v)
 {
 	__m512i at = g->at;
 	__m512i w = read_dods(bytes, alive, &at, &g->delta);
@@ -142,13 +134,13 @@ INLINE void step(struct group *g, const uint8_t *bytes, __mmask8 alive, __m512i 
 }
 
 /* The lanes that have a sample i. */
-INLINE __mmask8 alive_at(const struct group *g, size_t i)
+AVX512_INLINE __mmask8 alive_at(const struct group *g, size_t i)
 {
 	return _mm512_cmpgt_epu64_mask(g->n, all(i));
 }
 
 /* What was in register k of lane i is in register i of lane k then. */
-INLINE void transpose(__m512i r[GROUP])
+AVX512_INLINE void transpose(__m512i r[GROUP])
 {
 	__m512i a[GROUP], b[GROUP];
 	for (size_t i = 0; i < GROUP; i += 2) {
@@ -167,8 +159,8 @@ INLINE void transpose(__m512i r[GROUP])
 }
 
 /* Samples [i, i + GROUP) of n lanes of a group, a register a sample, go where they belong. */
-INLINE void put(__m512i t[GROUP], __m512i v[GROUP], const struct xor_lane *const *lane, size_t n, size_t i,
-	int64_t *t_out, uint64_t *v_out)
+AVX512_INLINE void put(__m512i t[GROUP], __m512i v[GROUP], const struct xor_lane *const *lane, size_t n,
+	size_t i, int64_t *t_out, uint64_t *v_out)
 {
 	transpose(t);
 	transpose(v);
@@ -215,7 +207,7 @@ static bool read_head(
 	return !bits_is_over(&r);
 }
 
-INLINE struct group group_of(const struct heads *h, size_t k)
+AVX512_INLINE struct group group_of(const struct heads *h, size_t k)
 {
 	return (struct group){
 		.at = _mm512_load_si512(h->at + k),
@@ -230,7 +222,7 @@ INLINE struct group group_of(const struct heads *h, size_t k)
 }
 
 /* Whether all of it was read, and nothing beyond. */
-INLINE bool is_sound(const struct group *g)
+AVX512_INLINE bool is_sound(const struct group *g)
 {
 	__mmask8 used = _mm512_test_epi64_mask(g->n, g->n);
 	__m512i end = _mm512_sub_epi64(g->limit, all(OVER_BITS));
@@ -247,7 +239,7 @@ struct job {
 	uint64_t *v;
 };
 
-WITH_AVX512 static bool decode_group(const struct job *j)
+AVX512 static bool decode_group(const struct job *j)
 {
 	struct group g = group_of(j->heads, 0);
 	for (size_t i = 2; i < j->most; i += GROUP) {
@@ -263,7 +255,7 @@ WITH_AVX512 static bool decode_group(const struct job *j)
 	return is_sound(&g);
 }
 
-WITH_AVX512 static bool decode_two_groups(const struct job *j)
+AVX512 static bool decode_two_groups(const struct job *j)
 {
 	struct group a = group_of(j->heads, 0), b = group_of(j->heads, GROUP);
 	for (size_t i = 2; i < j->most; i += GROUP) {
@@ -303,11 +295,6 @@ bool xor_avx512_decode(
 }
 
 #else
-
-bool xor_avx512_is_there(void)
-{
-	return false;
-}
 
 bool xor_avx512_decode(
 	const uint8_t *bytes, const struct xor_lane *const *lane, size_t n, int64_t *t, uint64_t *v)

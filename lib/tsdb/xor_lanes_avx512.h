@@ -7,8 +7,6 @@
 
 #define XOR_AVX512_MIN_LANES 4 /* fewer are decoded faster one after another */
 
-bool xor_avx512_is_there(void);
-
 /* n of the lanes whose bytes these are, at least 1. False where any of them is garbled, and without AVX-512. */
 bool xor_avx512_decode(
 	const uint8_t *bytes, const struct xor_lane *const *lane, size_t n, int64_t *t, uint64_t *v);

@@ -2,6 +2,7 @@
 /* Chunks that are decoded side by side against the same chunks decoded one by one. */
 #include "lib/tsdb/xor_lanes.h"
 
+#include "lib/base/avx512.h"
 #include "lib/tsdb/chunk.h"
 #include "lib/tsdb/xor.h"
 #include "lib/tsdb/xor_lanes_avx512.h"
@@ -123,7 +124,7 @@ TEST(lanes_give_what_one_chunk_after_another_gives)
 TEST(avx512_takes_any_number_of_lanes)
 {
 	uint64_t seed = 12;
-	if (!xor_avx512_is_there())
+	if (!avx512_is_there())
 		test_skip("the processor has no AVX-512");
 	for (size_t n = 1; n <= XOR_LANES; n++) {
 		struct chunks *c = xcalloc(1, sizeof *c);
