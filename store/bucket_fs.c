@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -29,6 +30,8 @@
 struct fs_bucket {
 	struct bucket base;
 	char *root;
+	/* Shared by who makes a file in a directory, held alone by who removes empty ones. */
+	pthread_rwlock_t dirs;
 };
 
 static struct fs_bucket *fs_of(struct bucket *b)
@@ -252,16 +255,24 @@ static int copy_to(int fd, struct blob *content, struct err *e)
 	return fsync(fd) < 0 ? err_errno(e, -errno, "syncing") : 0;
 }
 
+/* Makes a file beside `path`, which keeps the directories from being removed from now on. The descriptor, or -errno. */
+static int make_temp(struct fs_bucket *f, const char *path, const char *temp, struct err *e)
+{
+	pthread_rwlock_rdlock(&f->dirs);
+	int r = make_parents(f->root, path, e);
+	if (r == 0 && (r = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) < 0)
+		r = err_errno(e, -errno, "creating %s", temp);
+	pthread_rwlock_unlock(&f->dirs);
+	return r;
+}
+
 static int put_once(struct bucket *b, const char *path, struct blob *content, struct err *e)
 {
-	int r = make_parents(fs_of(b)->root, path, e);
-	if (r < 0)
-		return r;
 	auto_free char *temp = temp_path(path);
-	auto_close_fd int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	auto_close_fd int fd = make_temp(fs_of(b), path, temp, e);
 	if (fd < 0)
-		return err_errno(e, -errno, "creating %s", temp);
-	r = copy_to(fd, content, e);
+		return fd;
+	int r = copy_to(fd, content, e);
 	if (r == 0 && rename(temp, path) < 0)
 		r = err_errno(e, -errno, "renaming %s", temp);
 	if (r < 0) {
@@ -279,7 +290,7 @@ static int fs_put(struct bucket *b, const char *name, struct blob *content, stru
 	auto_free char *path = path_of(b, name, &r, e);
 	if (!path)
 		return r;
-	/* -ENOENT: somebody removed the last object beside this one, and the directory with it. */
+	/* -ENOENT: another process removed the last object beside this one, and the directory with it. */
 	r = -ENOENT;
 	for (int i = 0; i < PUT_TRIES && r == -ENOENT; i++)
 		r = put_once(b, path, content, e);
@@ -295,15 +306,17 @@ static int fs_remove(struct bucket *b, const char *name, struct err *e)
 	if (unlink(path) < 0)
 		return err_errno(e, errno_of_object(errno), "%s: removing %s", b->name, name);
 	size_t root_len = strlen(fs_of(b)->root);
-	for (;;) {
+	pthread_rwlock_wrlock(&fs_of(b)->dirs);
+	do
 		*strrchr(path, '/') = 0;
-		if (strlen(path) <= root_len || rmdir(path) < 0)
-			return 0;
-	}
+	while (strlen(path) > root_len && rmdir(path) == 0);
+	pthread_rwlock_unlock(&fs_of(b)->dirs);
+	return 0;
 }
 
 static void fs_free(struct bucket *b)
 {
+	pthread_rwlock_destroy(&fs_of(b)->dirs);
 	free(fs_of(b)->root);
 	free(b);
 }
@@ -324,6 +337,7 @@ int bucket_fs_new(const char *directory, struct bucket **out, struct err *e)
 	if (directory[0] != '/' && !getcwd(cwd, sizeof cwd))
 		return err_errno(e, -errno, "finding the directory %s", directory);
 	struct fs_bucket *f = xcalloc(1, sizeof *f);
+	pthread_rwlock_init(&f->dirs, NULL);
 	f->root = directory[0] == '/' ? xstrdup(directory) : xasprintf("%s/%s", cwd, directory);
 	for (size_t n = strlen(f->root); n > 1 && f->root[n - 1] == '/'; n--)
 		f->root[n - 1] = 0;
